@@ -1,0 +1,57 @@
+"""Files that are whole or absent: write beside the target, flush to disk, rename.
+
+A process that is killed at any moment leaves the old file, the new file, or a temporary name that starts with a dot
+and ends with ``.tmp``; never a half-written file at the final name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def _flush(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """Give a temporary path in the target's folder; on a clean exit it becomes the target, otherwise it is removed.
+
+    Args:
+        target: the final name; an existing file there is replaced in one step.
+
+    Yields:
+        The temporary path, an empty file with the permissions that a plain ``open`` would have given.
+
+    Raises:
+        OSError: the folder is missing, full or read-only; the target is a folder.
+    """
+    temporary = target.parent / f".{target.name[:80]}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    try:
+        yield temporary
+        _flush(temporary, os.O_RDWR)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    with contextlib.suppress(OSError):  # not every file system lets a folder be flushed; the file itself is
+        _flush(target.parent, os.O_RDONLY)
+
+
+def write_atomically(target: Path, data: bytes) -> None:
+    """Write ``data`` to ``target`` so that the file is whole or absent.
+
+    Raises:
+        OSError: as ``atomic_path``.
+    """
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(data)

@@ -1,0 +1,160 @@
+"""The card: everything about a model that is not one of its learned numbers."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinysight.errors import CheckpointError, UsageError
+from tinysight.labels import Label
+from tinysight.preprocess.recipe import Recipe, recipe_from_dict
+from tinysight.spec import Spec, spec_from_dict
+
+MAX_PROBES = 16
+MAX_TEXT = 10_000
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Probe:
+    """A tiny input and what the network must answer.
+
+    Args:
+        pixels: uint8 ``(p, p, 3)``.
+        output: float32: logits ``(num_classes,)``, or the embedding ``(c,)`` of a network without a head.
+    """
+
+    pixels: NDArray[np.uint8]
+    output: NDArray[np.float32]
+
+    def enlarged(self, resolution: int) -> NDArray[np.uint8]:
+        """Repeat pixels to uint8 ``(resolution, resolution, 3)``.
+
+        Row and column ``i`` come from the stored row and column ``i * p // resolution``.
+        """
+        index = np.arange(resolution) * len(self.pixels) // resolution
+        return self.pixels[index][:, index]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a model is, how it wants its pictures, what its outputs are called and where it comes from.
+
+    Args:
+        name: for people; released models have their ``Spec.name``.
+        spec: the network.
+        recipe: how pictures are prepared; its resolution is the spec's.
+        labels: one per class, or None where they are not known.
+        licence: of the weights, an SPDX identifier where there is one.
+        source: where the numbers come from, in words.
+        probes: inputs and outputs by which the model checks itself.
+
+    Raises:
+        CheckpointError: parts that do not fit each other.
+    """
+
+    name: str
+    spec: Spec
+    recipe: Recipe
+    labels: tuple[Label, ...] | None
+    licence: str
+    source: str
+    probes: tuple[Probe, ...] = ()
+
+    def __post_init__(self) -> None:
+        for field in ("name", "licence", "source"):
+            if len(getattr(self, field)) > MAX_TEXT:
+                raise CheckpointError(f"the card's {field} is longer than {MAX_TEXT} characters")
+        if self.recipe.resolution != self.spec.resolution:
+            raise CheckpointError(
+                f"the recipe makes pictures of {self.recipe.resolution} px, the network takes {self.spec.resolution} px"
+            )
+        if self.labels is not None and len(self.labels) != self.spec.num_classes:
+            raise CheckpointError(f"{len(self.labels)} labels for {self.spec.num_classes} classes")
+        if len(self.probes) > MAX_PROBES:
+            raise CheckpointError(f"{len(self.probes)} probes; at most {MAX_PROBES}")
+
+    def to_json(self) -> str:
+        """Return the card as one line of JSON, keys sorted, the same text for the same card."""
+        fields = {
+            "name": self.name,
+            "spec": self.spec.to_dict(),
+            "recipe": self.recipe.to_dict(),
+            "labels": None if self.labels is None else [list(label) for label in self.labels],
+            "licence": self.licence,
+            "source": self.source,
+            "probes": [
+                {
+                    "side_px": len(probe.pixels),
+                    "pixels": base64.b64encode(np.ascontiguousarray(probe.pixels)).decode(),
+                    "output": base64.b64encode(probe.output.astype("<f4")).decode(),
+                }
+                for probe in self.probes
+            ],
+        }
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Checkpoint:
+    """A whole model: card and float32 arrays by name, in the network's order (``spec.array_shapes``)."""
+
+    card: Card
+    arrays: dict[str, NDArray[np.float32]]
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise CheckpointError(f"expected text in the card, received {type(value).__name__}")
+    return value
+
+
+def _labels(value: Any) -> tuple[Label, ...] | None:
+    if value is None:
+        return None
+    labels = []
+    for entry in value:
+        wnid, name = entry
+        labels.append(Label(None if wnid is None else _text(wnid), _text(name)))
+    return tuple(labels)
+
+
+def _probe(value: dict[str, Any]) -> Probe:
+    side = value["side_px"]
+    if not isinstance(side, int) or not 1 <= side <= 256:
+        raise CheckpointError(f"a probe's side_px must be 1 to 256, received {side!r}")
+    pixels = np.frombuffer(base64.b64decode(_text(value["pixels"]), validate=True), np.uint8)
+    output = np.frombuffer(base64.b64decode(_text(value["output"]), validate=True), "<f4").astype(np.float32)
+    if not np.isfinite(output).all():
+        raise CheckpointError("a probe's output is not finite")
+    return Probe(pixels.reshape(side, side, 3), output)
+
+
+CARD_KEYS = {"name", "spec", "recipe", "labels", "licence", "source", "probes"}
+
+
+def card_from_json(text: str) -> Card:
+    """Read back ``Card.to_json``.
+
+    Raises:
+        CheckpointError: not JSON, an unknown or missing key, a value out of range, parts that do not fit.
+    """
+    try:
+        fields = json.loads(text)
+        if not isinstance(fields, dict) or set(fields) != CARD_KEYS:
+            raise CheckpointError(f"the card must have exactly the keys {', '.join(sorted(CARD_KEYS))}")
+        return Card(
+            name=_text(fields["name"]),
+            spec=spec_from_dict(fields["spec"]),
+            recipe=recipe_from_dict(fields["recipe"]),
+            labels=_labels(fields["labels"]),
+            licence=_text(fields["licence"]),
+            source=_text(fields["source"]),
+            probes=tuple(_probe(value) for value in fields["probes"]),
+        )
+    except (UsageError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f"the model's card is damaged: {str(error)[:200]}") from None
