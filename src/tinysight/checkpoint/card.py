@@ -90,8 +90,8 @@ class Card:
             "probes": [
                 {
                     "side_px": len(probe.pixels),
-                    "pixels": base64.b64encode(np.ascontiguousarray(probe.pixels)).decode(),
-                    "output": base64.b64encode(probe.output.astype("<f4")).decode(),
+                    "pixels": base64.b64encode(probe.pixels.tobytes()).decode(),
+                    "output": base64.b64encode(probe.output.astype("<f4").tobytes()).decode(),
                 }
                 for probe in self.probes
             ],

@@ -148,7 +148,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         raise CheckpointError(f"{where}: {error}") from None
     _check_entries(card.spec, header, where)
     try:
-        tensors = dict(safetensors.deserialize(data))
+        tensors = dict(safetensors.deserialize(data))  # type: ignore[no-untyped-call]
     except (safetensors.SafetensorError, MemoryError) as error:
         raise CheckpointError(f"{where}: not a valid safetensors file: {printable(str(error), 100)}") from None
     shapes = array_shapes(card.spec)

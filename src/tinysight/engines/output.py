@@ -24,7 +24,8 @@ class Output(NamedTuple):
     @property
     def embedding(self) -> NDArray[np.float32]:
         """Features averaged over the picture, float32 ``(N, c)``."""
-        return self.features.mean(axis=(1, 2), dtype=np.float32)
+        embedding: NDArray[np.float32] = self.features.mean(axis=(1, 2), dtype=np.float32)
+        return embedding
 
 
 def network_input(
@@ -47,7 +48,7 @@ def network_input(
     if images.ndim != 4 or images.shape[1:] != wanted:
         raise EngineError(f"images must have shape (N, {resolution}, {resolution}, 3), received {images.shape}")
     if images.dtype == np.uint8:
-        return scale(images, value_range)
+        return scale(images.astype(np.uint8, copy=False), value_range)
     if images.dtype != np.float32:
         raise EngineError(f"images must be uint8 or float32, received {images.dtype}")
     if not np.isfinite(images).all():

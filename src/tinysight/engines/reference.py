@@ -34,7 +34,8 @@ def windows(images: Array, layer: Layer) -> list[Array]:
 def standard(images: Array, kernel: Array, layer: Layer) -> Array:
     """Standard convolution: every output channel looks at every input channel. Only the stem is one."""
     patches = np.concatenate(windows(images, layer), axis=-1)
-    return patches @ kernel.reshape(-1, kernel.shape[-1])
+    product: Array = patches @ kernel.reshape(-1, kernel.shape[-1])
+    return product
 
 
 def depthwise(images: Array, kernel: Array, layer: Layer) -> Array:
@@ -53,7 +54,8 @@ def depthwise(images: Array, kernel: Array, layer: Layer) -> Array:
 
 def pointwise(images: Array, kernel: Array) -> Array:
     """Pointwise convolution: a matrix product over the channels at every pixel."""
-    return images @ kernel[0, 0]
+    product: Array = images @ kernel[0, 0]
+    return product
 
 
 def relu6(images: Array) -> Array:

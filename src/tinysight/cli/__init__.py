@@ -1,0 +1,96 @@
+"""The command line: arguments in, text or JSON out, no logic.
+
+A verb's module is imported when the verb is used, so that ``tinysight --help`` answers at once. Exit codes: 0 done,
+1 run-time failure, 2 usage, 3 a gate was not met, 4 finished but some inputs could not be read, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from tinysight.errors import GateError, TinysightError, UsageError
+
+# verb -> (module, what it does in one line)
+VERBS = {
+    "predict": ("tinysight.cli.predict", "Say what pictures show."),
+    "explain": ("tinysight.cli.explain", "Show where in a picture the network looked."),
+    "summary": ("tinysight.cli.summary", "Print the layers of a network and what each costs."),
+    "cost": (
+        "tinysight.cli.cost",
+        "Compare standard and depthwise separable convolution; recompute the paper's tables.",
+    ),
+    "models": ("tinysight.cli.models", "List, fetch, verify and import weights."),
+    "export": ("tinysight.cli.export", "Write a model in another program's format."),
+}
+
+EXIT_FAILURE, EXIT_USAGE, EXIT_GATE, EXIT_SOME_UNREADABLE, EXIT_INTERRUPTED, EXIT_PIPE = 1, 2, 3, 4, 130, 141
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in VERBS:
+            return None
+        command = importlib.import_module(VERBS[cmd_name][0]).command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Verbs"):
+            formatter.write_dl([(verb, text) for verb, (_, text) in VERBS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            raise click.UsageError(f"unknown verb {args[0]!r}; verbs: {', '.join(VERBS)}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+EPILOG = "Example: tinysight predict examples/analog_clock.jpg"
+
+
+@click.group(cls=_LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(None, "--version", package_name="tinysight", message="tinysight %(version)s")
+def command() -> None:
+    """Tell what photos show with MobileNet v1, on any CPU, offline.
+
+    Each verb answers to --help, and to --json with one object a line.
+    """
+
+
+def _report(error: Exception) -> int:
+    click.echo(f"Error: {error}", err=True)
+    if isinstance(error, GateError):
+        return EXIT_GATE
+    return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILURE
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command line and return its exit code; every expected failure is one line on stderr."""
+    try:
+        result = command.main(arguments, prog_name="tinysight", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # the reader, for example `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_PIPE
+    except (TinysightError, OSError) as error:
+        return _report(error)
+    return result if isinstance(result, int) else 0
+
+
+def main() -> None:
+    """Entry point of the ``tinysight`` command."""
+    sys.exit(run())

@@ -1,0 +1,57 @@
+"""How verbs print: one JSON object a line for programs, tables and bars for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import Console
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+
+
+def echo_json(fields: dict[str, Any]) -> None:
+    """Print one object as one line of JSON, keys in the order given, ASCII only, no NaN."""
+    click.echo(json.dumps(fields, allow_nan=False))
+
+
+def console(stderr: bool = False) -> Console:
+    """Return rich's console for stdout or stderr: colours on a terminal, plain text elsewhere and under NO_COLOR."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, emoji=False, markup=False, soft_wrap=True)
+
+
+def bar(share: float, width: int = 20) -> str:
+    """Draw a share of 0..1 as a bar of eighth blocks, ``width`` characters at most.
+
+    >>> bar(0.5, 4)
+    '██'
+    """
+    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
+    return "█" * (eighths // 8) + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths % 8]
+
+
+@contextmanager
+def download_progress(text: str = "Fetching weights") -> Iterator[Callable[[int, int | None], None] | None]:
+    """Yield a callback (bytes done, bytes in all or None) that draws a progress bar on stderr, None off a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (TextColumn(text), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
+        task = progress.add_task(text, total=None, visible=False)
+
+        def update(done: int, total: int | None) -> None:
+            progress.update(task, completed=done, total=total, visible=True)
+
+        yield update
