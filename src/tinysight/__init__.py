@@ -55,7 +55,7 @@ _HOMES = {
     "write_checkpoint": "checkpoint",
 }
 
-__all__ = [  # noqa: PLE0604, RUF022
+__all__ = [
     "Card",
     "Checkpoint",
     "CheckpointError",

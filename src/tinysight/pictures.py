@@ -51,7 +51,7 @@ def _expand(name: str) -> Iterator[str]:
     if name == STDIN or os.path.lexists(name):
         matches = [name]
     else:
-        matches = sorted(glob.glob(name, recursive=True)) if glob.has_magic(name) else [name]
+        matches = sorted(glob.glob(name, recursive=True)) if glob.has_magic(name) else [name]  # noqa: PTH207
     for match in matches:
         if match != STDIN and Path(match).is_dir():
             yield from _walk(match)

@@ -1,0 +1,127 @@
+"""How ``predict`` prints: a table with bars for people, NDJSON or CSV for programs."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tinysight.cli.output import bar, console, echo_json
+from tinysight.errors import printable
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from tinysight.classify import Classifier
+    from tinysight.cli.predict import Outcome
+    from tinysight.labels import Prediction
+
+CSV_COLUMNS = ("source", "width", "height", "rank", "index", "wnid", "label", "probability", "error")
+BAR_WIDTH = 24
+LABEL_WIDTH = 26
+# Certain from here (green), likely from there (yellow); below, the names are guesses.
+CERTAIN, LIKELY = 0.5, 0.2
+
+
+def outcome_fields(outcome: Outcome, model: str, precision: str) -> dict[str, Any]:
+    """Return the object that ``--json`` prints for one picture; keys as in ``docs/json.md``."""
+    if outcome.answer is None:
+        return {"source": outcome.source, "error": {"reason": outcome.reason, "message": outcome.message}}
+    return {
+        "source": outcome.source,
+        "width": outcome.answer.width,
+        "height": outcome.answer.height,
+        "predictions": [prediction.to_dict() for prediction in outcome.answer.predictions],
+        "model": model,
+        "precision": precision,
+        "milliseconds": round(outcome.answer.milliseconds, 3),
+    }
+
+
+@contextmanager
+def json_printer(classifier: Classifier) -> Iterator[Callable[[Outcome], None]]:
+    """Print one JSON object a line."""
+    model, precision = classifier.card.name, classifier.engine.precision
+    yield lambda outcome: echo_json(outcome_fields(outcome, model, precision))
+
+
+def neutral(cell: str) -> str:
+    """Return text that a spreadsheet shows instead of computing: formulas start with one of ``=+-@``."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+
+
+@contextmanager
+def csv_printer() -> Iterator[Callable[[Outcome], None]]:
+    """Print a header and one line a class; a picture that cannot be read is one line with ``error``."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+
+    def show(outcome: Outcome) -> None:
+        source = neutral(printable(outcome.source, 4096))
+        if outcome.answer is None:
+            writer.writerow([source, *[""] * 7, outcome.reason])
+            return
+        for rank, p in enumerate(outcome.answer.predictions, start=1):
+            name = neutral(printable(p.label))
+            size = (outcome.answer.width, outcome.answer.height)
+            writer.writerow([source, *size, rank, p.index, p.wnid or "", name, f"{p.probability:.6f}", ""])
+
+    yield show
+
+
+def _row(prediction: Prediction) -> Text:
+    from rich.text import Text
+
+    share = prediction.probability
+    colour = "green" if share >= CERTAIN else "yellow" if share >= LIKELY else "bright_black"
+    name = printable(prediction.label, 60)
+    return Text.assemble(
+        (f"{share:7.1%}  ", "bold" if share >= CERTAIN else ""),
+        (f"{bar(share, BAR_WIDTH):<{BAR_WIDTH}}  ", colour),
+        (f"{name:<{LABEL_WIDTH}}", "bold" if share >= CERTAIN else ""),
+        (f" {prediction.index:>4}", "dim"),
+        (f"  {prediction.wnid}" if prediction.wnid else "", "dim"),
+    )
+
+
+def _compact(source: str, prediction: Prediction | None) -> Text:
+    from rich.text import Text
+
+    if prediction is None:
+        return Text.assemble(("      -  ", "dim"), (f"{'(nothing above the limit)':<{LABEL_WIDTH}} ", "dim"), source)
+    name = printable(prediction.label, LABEL_WIDTH)
+    return Text.assemble(f"{prediction.probability:7.1%}  ", (f"{name:<{LABEL_WIDTH}} ", "bold"), (source, "dim"))
+
+
+@contextmanager
+def table_printer(compact: bool, count: int) -> Iterator[Callable[[Outcome], None]]:
+    """Print for people: one line a picture when ``compact``, else its classes with bars; problems go to stderr."""
+    from rich.text import Text
+
+    out = console()
+    tally = {"read": 0, "unreadable": 0}
+
+    def show(outcome: Outcome) -> None:
+        source = printable(outcome.source, 500)
+        if outcome.answer is None:
+            tally["unreadable"] += 1
+            click.echo(f"Error: {printable(outcome.message or '', 600)} ({outcome.reason})", err=True)
+            return
+        tally["read"] += 1
+        answer = outcome.answer
+        if compact:
+            out.print(_compact(source, answer.predictions[0] if answer.predictions else None))
+            return
+        size = f"  {answer.width} x {answer.height} px, {answer.milliseconds:.0f} ms"
+        out.print(Text.assemble((source, "bold"), (size, "dim")))
+        for prediction in answer.predictions:
+            out.print(_row(prediction))
+
+    yield show
+    if count > 1:
+        failed = f", {tally['unreadable']} could not be read" if tally["unreadable"] else ""
+        out.print(Text(f"{tally['read']} pictures{failed}", "dim"))

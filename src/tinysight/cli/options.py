@@ -1,0 +1,53 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from tinysight.classify import Classifier
+    from tinysight.store import Settings
+
+DEFAULT_MODEL = "mobilenet_v1_1.0_224"
+
+model_option = click.option(
+    "-m",
+    "--model",
+    default=DEFAULT_MODEL,
+    show_default=True,
+    metavar="MODEL",
+    help="Name of a released model, or path of a .safetensors model file.",
+)
+recipe_option = click.option(
+    "--recipe",
+    metavar="NAME",
+    help="How pictures are prepared: center, center-87.5 or keras. Default: what the model's card says.",
+)
+precision_option = click.option(
+    "--precision", default="auto", show_default=True, metavar="NAME", help="Arithmetic: auto or float32."
+)
+offline_option = click.option(
+    "--offline", is_flag=True, help="Open no connection; use only weights that are already here (TINYSIGHT_OFFLINE=1)."
+)
+
+
+def settings(offline: bool) -> Settings:
+    """Read the environment, the only place where a verb does; ``--offline`` wins over it."""
+    from dataclasses import replace
+
+    from tinysight.store import Settings
+
+    found = Settings.from_environment(os.environ)
+    return replace(found, offline=True) if offline else found
+
+
+def open_classifier(model: str, recipe: str | None, precision: str, offline: bool) -> Classifier:
+    """Open a model as the options say, with a progress bar where weights have to be fetched."""
+    from tinysight.classify import Classifier
+    from tinysight.cli.output import download_progress
+
+    with download_progress() as progress:
+        return Classifier(model, recipe=recipe, precision=precision, settings=settings(offline), progress=progress)

@@ -1,0 +1,164 @@
+"""Where the network looked: the class activation map, exact for this head.
+
+The head is linear and follows an average over the picture, so a class's logit *is* an average of one number per
+feature cell, plus the bias (Zhou et al., arXiv 1512.04150). No gradient is needed and nothing is approximated:
+``map.mean() + bias == logit``.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinysight.atomic import write_atomically
+from tinysight.classify import Classifier
+from tinysight.errors import TinysightError, UsageError, printable
+from tinysight.labels import Prediction
+from tinysight.preprocess import Source, crop_box, encode_png, prepare, resize
+from tinysight.spec import Spec, layers
+
+# Heat colours at 0, 0.25, 0.5, 0.75 and 1, RGB 0..255: dark violet to light yellow, brighter means more.
+HEAT_COLOURS = ((38, 12, 92), (130, 24, 122), (214, 58, 84), (248, 136, 44), (252, 240, 144))
+STRONGEST_OPACITY = 0.75
+LONGEST_SIDE_PX = 1600
+OUTSIDE_BRIGHTNESS = 0.45  # of what the crop leaves out and the network never saw
+
+
+def class_activation_map(
+    features: NDArray[np.float32], head_kernel: NDArray[np.float32], index: int
+) -> NDArray[np.float32]:
+    """Return what each feature cell adds to one class's logit.
+
+    Args:
+        features: ``(h, w, c)`` after block 13.
+        head_kernel: ``(1, 1, c, num_classes)``, array ``conv_preds.kernel``.
+        index: the class.
+
+    Returns:
+        float32 ``(h, w)``, in logits; its mean plus the head's bias is the logit. Negative: against the class.
+    """
+    heat: NDArray[np.float32] = features @ head_kernel[0, 0, :, index]
+    return heat
+
+
+def cell_centres(spec: Spec) -> NDArray[np.float64]:
+    """Return where the cells of the last feature map look, float64 ``(h,)``: pixels of the network's input, both axes.
+
+    The centre of a cell's receptive field follows from strides and padding. TensorFlow pads (0, 1) at stride 2, so
+    the centres lie half a stride right of and below a plain division of the picture into h x h tiles.
+    """
+    centre, step = 0.5, 1.0
+    for layer in layers(spec):
+        if layer.kind == "pool":
+            return centre + step * np.arange(layer.input_shape[0])
+        centre += step * ((layer.kernel_size - 1) / 2 - layer.pad[0])
+        step *= layer.stride
+    raise AssertionError("every spec has a pool layer")
+
+
+def _interpolate(
+    heat: NDArray[np.float32], centres: NDArray[np.float64], height: int, width: int, side: int
+) -> NDArray[np.float64]:
+    """Spread cells over ``height`` x ``width`` pixels, linear between their centres, constant beyond them."""
+    rows, columns = (
+        np.stack([np.interp((np.arange(size) + 0.5) * side / size, centres, unit) for unit in np.eye(len(centres))])
+        for size in (height, width)
+    )
+    return rows.T @ heat.astype(np.float64) @ columns
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Explanation:
+    """Why the network gave a class its score.
+
+    Args:
+        prediction: the class that is explained.
+        logit: its score before softmax.
+        bias: the part of the logit that does not depend on the picture.
+        heat: float32 ``(h, w)``, what each feature cell adds to the logit; ``heat.mean() + bias == logit``.
+        pixels: uint8 ``(H, W, 3)``, the whole upright picture as decoded, at most 1600 px long.
+        box: (top, left, height, width) in pixels of the part that the network saw.
+        spec: the network, for the cells' positions.
+    """
+
+    prediction: Prediction
+    logit: float
+    bias: float
+    heat: NDArray[np.float32]
+    pixels: NDArray[np.uint8]
+    box: tuple[float, float, float, float]
+    spec: Spec
+
+    def overlay(self) -> NDArray[np.uint8]:
+        """Return the picture with the evidence for the class in colour, uint8 ``(H, W, 3)``.
+
+        Opacity and colour follow the evidence from none to the most found in this picture; cells that speak against
+        the class stay clear. What the crop left out is darkened.
+        """
+        top, left, height, width = (round(value) for value in self.box)
+        evidence = np.maximum(self.heat, 0)
+        strongest = float(evidence.max())
+        evidence = evidence / strongest if strongest > 0 else evidence
+        share = _interpolate(evidence, cell_centres(self.spec), height, width, self.spec.resolution)
+        positions = np.linspace(0, 1, len(HEAT_COLOURS))
+        colour = np.stack([np.interp(share, positions, c) for c in zip(*HEAT_COLOURS, strict=True)], axis=-1)
+        canvas = self.pixels * OUTSIDE_BRIGHTNESS
+        seen = self.pixels[top : top + height, left : left + width]
+        opacity = (share * STRONGEST_OPACITY)[..., None]
+        canvas[top : top + height, left : left + width] = seen * (1 - opacity) + colour * opacity
+        return np.rint(canvas).astype(np.uint8)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the overlay as PNG; the file is whole or absent.
+
+        Raises:
+            TinysightError: it cannot be written.
+        """
+        try:
+            write_atomically(Path(path), encode_png(self.overlay()))
+        except OSError as error:
+            raise TinysightError(f"cannot write {printable(os.fspath(path))}: {error.strerror or error}") from error
+
+
+def _shrunk(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Bound the memory that drawing takes; an overlay is for the eye."""
+    height, width, _ = pixels.shape
+    share = LONGEST_SIDE_PX / max(height, width)
+    return pixels if share >= 1 else resize(pixels, max(1, round(height * share)), max(1, round(width * share)))
+
+
+def explain(classifier: Classifier, source: Source, index: int | None = None) -> Explanation:
+    """Explain one class's score on one picture.
+
+    Args:
+        classifier: an open model with a head.
+        source: path, bytes, file object, PIL image or uint8 array ``(H, W, 3)``.
+        index: the class, 0-based; None explains the most likely one.
+
+    Raises:
+        ImageError: the picture cannot be read.
+        UsageError: the network has no head, or no class of that index.
+    """
+    spec = classifier.card.spec
+    if index is not None and not 0 <= index < spec.num_classes:
+        raise UsageError(f"class index must be 0 to {spec.num_classes - 1}, received {index}")
+    pixels = classifier.read(source).pixels
+    output = classifier.engine.run(prepare(pixels, classifier.recipe)[None])
+    ranked = classifier.name(output, spec.num_classes if index is not None else 1)[0]
+    prediction = ranked[0] if index is None else next(p for p in ranked if p.index == index)
+    assert output.logits is not None  # name() refuses a network without a head
+    arrays = classifier.checkpoint.arrays
+    shown = _shrunk(pixels)
+    return Explanation(
+        prediction=prediction,
+        logit=float(output.logits[0, prediction.index]),
+        bias=float(arrays["conv_preds.bias"][prediction.index]),
+        heat=class_activation_map(output.features[0], arrays["conv_preds.kernel"], prediction.index),
+        pixels=shown,
+        box=crop_box(*shown.shape[:2], classifier.recipe),
+        spec=spec,
+    )
