@@ -83,8 +83,9 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def real_checkpoint(request: pytest.FixtureRequest) -> Checkpoint:
     """The real weights of 1.0-224, from the cache, or fetched where --network allows it."""
-    from tinysight.errors import StoreError
     from tinysight.models import open_model
+
+    from tinysight.errors import StoreError
     from tinysight.store import Settings
 
     environment = dict(os.environ)

@@ -113,11 +113,17 @@ def _text(value: Any) -> str:
     return value
 
 
+def _entries(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise CheckpointError(f"expected a list in the card, received {type(value).__name__}")
+    return value
+
+
 def _labels(value: Any) -> tuple[Label, ...] | None:
     if value is None:
         return None
     labels = []
-    for entry in value:
+    for entry in _entries(value):
         wnid, name = entry
         labels.append(Label(None if wnid is None else _text(wnid), _text(name)))
     return tuple(labels)
@@ -154,7 +160,7 @@ def card_from_json(text: str) -> Card:
             labels=_labels(fields["labels"]),
             licence=_text(fields["licence"]),
             source=_text(fields["source"]),
-            probes=tuple(_probe(value) for value in fields["probes"]),
+            probes=tuple(_probe(value) for value in _entries(fields["probes"])),
         )
     except (UsageError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"the model's card is damaged: {str(error)[:200]}") from None
