@@ -37,6 +37,7 @@ BLOCKS = (
 )
 KERNEL_SIZE = 3
 MIN_RESOLUTION = 32  # five halvings leave one pixel
+MAX_SIZE = 2**20  # of any of them: far above every use, and no count built from it leaves what a float can hold
 
 RELEASED_ALPHAS = (1.0, 0.75, 0.5, 0.25)
 RELEASED_RESOLUTIONS = (224, 192, 160, 128)
@@ -80,6 +81,9 @@ class Spec:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise UsageError(f"{name} must be a whole number of at least {least}, received {value!r}")
+        for name in ("alpha", "resolution", "depth_multiplier", "num_classes"):
+            if getattr(self, name) > MAX_SIZE:
+                raise UsageError(f"{name} must be at most {MAX_SIZE}, received {str(getattr(self, name))[:20]}")
         if self.alpha <= 0:
             raise UsageError(f"alpha must be above 0, received {self.alpha!r}")
         if not 0 <= self.dropout < 1:
