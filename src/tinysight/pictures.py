@@ -46,12 +46,27 @@ def _walk(folder: str) -> Iterator[str]:
                 yield os.path.join(root, name)  # noqa: PTH118
 
 
+def _matches(pattern: str) -> list[str]:
+    """Return what a pattern stands for, sorted. Path.glob, unlike glob.glob, does not run in circles through links."""
+    parts = Path(pattern).parts
+    first = next(index for index, part in enumerate(parts) if glob.has_magic(part))
+    base, rest = Path(*parts[:first]), parts[first:]
+    wants_hidden = any(part.startswith(".") for part in rest)
+    try:
+        found = list(base.glob("/".join(rest)))
+    except ValueError:  # such as "a**": not a pattern
+        return []
+    visible = (path for path in found if wants_hidden or not _hidden(path.relative_to(base)))
+    return sorted(str(path) for path in visible)
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
 def _expand(name: str) -> Iterator[str]:
     """Yield the files that one argument stands for; an existing name is taken as it is, even with ``*`` in it."""
-    if name == STDIN or os.path.lexists(name):
-        matches = [name]
-    else:
-        matches = sorted(glob.glob(name, recursive=True)) if glob.has_magic(name) else [name]  # noqa: PTH207
+    matches = _matches(name) if glob.has_magic(name) and not os.path.lexists(name) else [name]
     for match in matches:
         if match != STDIN and Path(match).is_dir():
             yield from _walk(match)

@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+
+from tinysight.checkpoint import Checkpoint
+from tinysight.classify import Classifier
+from tinysight.errors import TinysightError, UsageError
+from tinysight.explain import cell_centres, class_activation_map, explain
+from tinysight.spec import Spec, layers
+
+
+@pytest.fixture
+def picture():
+    return np.random.default_rng(0).integers(0, 256, (90, 150, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def classifier(make_checkpoint):
+    return Classifier(make_checkpoint(alpha=0.25, resolution=96, num_classes=5))
+
+
+def test_map_is_the_logit_spread_over_the_picture(classifier, picture):
+    for index in range(5):
+        explanation = explain(classifier, picture, index)
+        assert explanation.heat.shape == (3, 3)
+        assert explanation.prediction.index == index
+        assert explanation.heat.mean() + explanation.bias == pytest.approx(explanation.logit, abs=1e-4)
+
+
+def test_most_likely_class_is_the_default(classifier, picture):
+    assert explain(classifier, picture).prediction == classifier.predict(picture)[0]
+
+
+def test_map_by_hand():
+    features = np.float32([[[1, 2], [0, 1]]])
+    kernel = np.float32([[10, 1], [20, -1]]).reshape(1, 1, 2, 2)
+    np.testing.assert_array_equal(class_activation_map(features, kernel, 1), [[-1, -1]])
+    np.testing.assert_array_equal(class_activation_map(features, kernel, 0), [[50, 20]])
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"padding": "symmetric"}, {"resolution": 97, "padding": "same"}, {"resolution": 128}]
+)
+def test_centres_are_those_of_the_receptive_fields(fields):
+    """Walk one cell's receptive field back to the picture, layer by layer, and compare its centre."""
+    spec = Spec(alpha=0.25, **fields)
+    for cell, centre in enumerate(cell_centres(spec)):
+        first = last = cell
+        for layer in reversed(layers(spec)):
+            if layer.kind not in ("pool", "head"):
+                first = first * layer.stride - layer.pad[0]
+                last = last * layer.stride - layer.pad[0] + layer.kernel_size - 1
+        assert centre == (first + last) / 2 + 0.5
+
+
+def test_heat_lies_where_the_evidence_is(make_checkpoint):
+    """Weights that pass brightness through: a bright corner must be the hot one, and nothing else."""
+    made = make_checkpoint(alpha=0.25, resolution=128, num_classes=1)
+    arrays = {name: np.zeros_like(array) for name, array in made.arrays.items()}
+    for name, array in arrays.items():
+        if name.endswith(("gamma", "moving_variance")):
+            array[:] = 1
+        elif name.endswith("kernel"):
+            array[...] = 1 / (9 if "_dw_" in name else array.shape[2] * (9 if name == "conv1.kernel" else 1))
+    pixels = np.zeros((128, 128, 3), np.uint8)
+    pixels[80:112, 16:48] = 255
+    explanation = explain(Classifier(Checkpoint(made.card, arrays)), pixels)
+    change = np.abs(explanation.overlay().astype(float) - pixels).sum(axis=2)
+    change[80:112, 16:48] += 255  # the square itself is covered by heat, its change depends on the colours
+    row, column = np.unravel_index(explanation.heat.argmax(), explanation.heat.shape)
+    centres = cell_centres(made.card.spec)
+    assert 64 <= centres[row] <= 112 and 16 <= centres[column] <= 64
+    assert change[:40, 80:].mean() < 5
+
+
+def test_overlay_keeps_size_and_darkens_what_was_not_seen(classifier, picture):
+    explanation = explain(classifier, picture)
+    overlay = explanation.overlay()
+    assert overlay.shape == picture.shape and overlay.dtype == np.uint8
+    assert explanation.box == (0, 30, 90, 90)
+    np.testing.assert_array_equal(overlay[:, :30], np.rint(picture[:, :30] * 0.45))
+
+
+def test_large_pictures_are_drawn_small(classifier):
+    explanation = explain(classifier, np.zeros((100, 4000, 3), np.uint8))
+    assert explanation.overlay().shape == (40, 1600, 3)
+
+
+@pytest.mark.parametrize("index", [-1, 5])
+def test_unknown_class_is_refused(classifier, picture, index):
+    with pytest.raises(UsageError, match="0 to 4"):
+        explain(classifier, picture, index)
+
+
+def test_without_head_there_is_nothing_to_explain(make_checkpoint, picture):
+    with pytest.raises(UsageError, match="no head"):
+        explain(Classifier(make_checkpoint(alpha=0.25, resolution=32, include_top=False)), picture)
+
+
+def test_saved_overlay_is_a_png(classifier, picture, tmp_path):
+    from tinysight.preprocess import decode
+
+    explanation = explain(classifier, picture)
+    explanation.save(tmp_path / "heat.png")
+    np.testing.assert_array_equal(decode(tmp_path / "heat.png"), explanation.overlay())
+    with pytest.raises(TinysightError, match="cannot write"):
+        explanation.save(tmp_path / "none" / "heat.png")
