@@ -161,9 +161,9 @@ def to_checkpoint(
         A checkpoint that holds the model's numbers unchanged, and probes of what it answers.
 
     Raises:
-        UsageError: not MobileNet v1, not float32, or a model that computes something else from the same weights,
-            for example because pictures are rescaled inside it.
-        CheckpointError: labels or recipe that do not fit, or weights that are not finite.
+        CheckpointError: not MobileNet v1, weights that are not finite, or labels or a recipe that do not fit.
+        UsageError: not float32, or a model that computes something else from the same weights, for example because
+            it rescales pictures itself.
     """
     from tinysight.models import make_probes
 
