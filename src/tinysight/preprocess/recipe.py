@@ -66,6 +66,14 @@ class Recipe:
         if limits[0] >= limits[1]:
             raise UsageError(f"value_range must rise, received {limits!r}")
 
+    @property
+    def wanted_px(self) -> int | None:
+        """The shorter side, in pixels, that a decoded picture must have for this recipe; None: every pixel counts.
+
+        ``nearest`` picks single pixels, which decoding at a smaller size would change.
+        """
+        return None if self.resample == "nearest" else math.ceil(self.resolution / self.crop_fraction)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as a dictionary that JSON can hold."""
         return asdict(self) | {"value_range": list(self.value_range)}

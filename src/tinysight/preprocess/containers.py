@@ -1,0 +1,249 @@
+"""Read the containers ourselves before a decoder sees them: how large, which way up, and nothing that does not matter.
+
+Metadata is where small files become large costs: a JPEG of empty segments takes a kilobyte of memory for each, a
+PNG comment of 64 kB unpacks to 64 MB. Pixels need none of it. So a picture in JPEG, PNG or GIF is handed on with only
+what its pixels depend on, its size is known before a decoder has allocated anything, and the number of parts looked at
+is bounded. TIFF cannot be cut down (it is a web of offsets), so its directory is checked instead.
+
+Sources: ITU T.81 (JPEG) annex B, the PNG specification section 5, GIF89a, TIFF 6.0 section 2, WebP's RIFF container.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tinysight.errors import ImageError
+from tinysight.preprocess.exif import byte_order, entries
+from tinysight.preprocess.picture import SizeLimit
+from tinysight.preprocess.sniff import Format
+
+# Segments, chunks, blocks or tags. A PNG of 64 megapixels in the usual chunks of 8 kB has about 24,000.
+MAX_PARTS = 100_000
+# Every scan of a JPEG costs a pass over its pixels, 1 to 3 ms a megapixel on a 2021 desktop core. Photos have 1 to 16
+# scans; the largest picture may have 25. Small pictures count as one megapixel.
+MAX_SCAN_PX = 1_600_000_000
+# Bytes between JPEG segments that belong to none.
+_MAX_JUNK_BYTES = 65_536
+# Run-length coded bitmaps are decoded by a Python loop, about 2 s for this many pixels or bytes.
+_MAX_RLE = 16_000_000
+# Numbers in one TIFF tag: one strip for each row of the tallest picture, or tiles of 16 x 16 pixels.
+_MAX_TIFF_VALUES = 262_144
+
+
+class Reduced(NamedTuple):
+    """What a decoder is given: ``data``; ``size`` (width, height) where the container was read; ``exif`` if found."""
+
+    data: bytes
+    size: tuple[int, int] | None = None
+    exif: bytes = b""
+    bit_depth: int = 8
+
+
+def reduce(kind: Format, data: bytes, limit: SizeLimit) -> Reduced:
+    """Return the picture in ``data`` without the metadata around it.
+
+    Args:
+        kind: what ``sniff`` found.
+        data: the whole file.
+        limit: asked with (width, height) as soon as they are known.
+
+    Raises:
+        ImageError: ``truncated``, ``corrupt``, ``too_slow``, ``too_many_pixels``, ``unsupported_pixels``.
+    """
+    reader = _READERS.get(kind)
+    if reader is None:
+        return Reduced(data)
+    try:
+        return reader(data, limit)
+    except (IndexError, OverflowError, struct.error) as error:  # the data ended inside a field
+        raise ImageError("truncated", f"the {kind} file is cut short") from error
+
+
+# A marker that is not fill, a stuffed zero, a restart or TEM: in front of a segment and within coded data alike.
+_MARKER = re.compile(rb"\xff+([^\x00\x01\xd0-\xd7\xff])", re.DOTALL)
+_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_SOS, _EOI, _APP1 = 0xDA, 0xD9, 0xE1
+# Comments and application segments, but for APP0 (JFIF) and APP14 (Adobe), which tell the colour space.
+_METADATA = (frozenset(range(0xE1, 0xF0)) | {0xFE}) - {0xEE}
+
+
+def _jpeg(data: bytes, limit: SizeLimit) -> Reduced:
+    kept, size, exif = [data[:2]], None, b""
+    position = 2
+    for _ in range(MAX_PARTS):
+        found = _MARKER.search(data, position)
+        if found is None:
+            raise IndexError
+        marker, start = found[1][0], found.end() - 2
+        if start - position > _MAX_JUNK_BYTES:
+            raise ImageError("corrupt", "the JPEG file has too much that belongs to no segment")
+        if marker == _EOI:
+            raise ImageError("corrupt", "the JPEG file ends before its pixels begin")
+        if marker == _SOS:
+            break
+        (length,) = struct.unpack_from(">H", data, start + 2)
+        position = start + 2 + length
+        if marker in _SOF:
+            size = _frame_size(data, start, limit)
+        elif marker == _APP1 and not exif and data[start + 4 : start + 10] == b"Exif\0\0":
+            exif = data[start + 4 : position]
+        if marker not in _METADATA:
+            kept.append(data[start:position])
+    else:
+        raise ImageError("too_slow", f"the JPEG file has over {MAX_PARTS:,} segments before its pixels")
+    if size is None:
+        raise ImageError("corrupt", "the JPEG file does not say its size before its pixels begin")
+    _check_scans(data, start, size)
+    return Reduced(b"".join([*kept, memoryview(data)[start:]]), size, exif)
+
+
+def _frame_size(data: bytes, start: int, limit: SizeLimit) -> tuple[int, int]:
+    precision, height, width = struct.unpack_from(">BHH", data, start + 4)
+    if precision != 8:
+        raise ImageError("unsupported_pixels", f"JPEG with {precision} bits a sample; 8 are read")
+    limit.check(width, height)
+    return width, height
+
+
+def _check_scans(data: bytes, first: int, size: tuple[int, int]) -> None:
+    allowed = MAX_SCAN_PX // max(size[0] * size[1], 1_000_000)
+    # Counting the two bytes is fast and never too low; embedded pictures and chance can make it too high.
+    if data.count(b"\xff\xda", first) <= allowed:
+        return
+    scans = 0
+    position = first
+    while (found := _MARKER.search(data, position)) is not None and found[1][0] != _EOI:
+        scans += found[1][0] == _SOS
+        if scans > allowed:
+            raise ImageError(
+                "too_slow", f"the JPEG file has over {allowed} scans, the most for {size[0]} x {size[1]} pixels"
+            )
+        length = data[found.end() : found.end() + 2]
+        position = found.end() + max(2, int.from_bytes(length, "big"))
+
+
+def _png(data: bytes, limit: SizeLimit) -> Reduced:
+    if data[12:16] != b"IHDR":
+        raise ImageError("truncated" if len(data) < 16 else "corrupt", "the PNG file does not begin with its size")
+    width, height, bit_depth = struct.unpack_from(">IIB", data, 16)
+    limit.check(width, height)
+    kept, exif, position, parts = [data[:8]], b"", 8, 0
+    while position + 8 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, position)
+        end = position + 12 + length
+        if not name.isalpha():
+            raise ImageError("corrupt", "damaged PNG: what should be a chunk is none")
+        if name == b"eXIf":
+            exif = data[position + 8 : end - 4]
+        if name == b"IDAT":
+            _check_sum(data, position + 4, end - 4)
+        if name[:1].isupper() or name == b"tRNS":  # an upper-case first letter means the pixels depend on it
+            kept.append(data[position:end])
+        if name == b"IEND":
+            break
+        position, parts = end, parts + 1
+        if parts > MAX_PARTS:
+            raise ImageError("too_slow", f"the PNG file has over {MAX_PARTS:,} chunks")
+    return Reduced(b"".join(kept), (width, height), exif, bit_depth)
+
+
+def _check_sum(data: bytes, start: int, end: int) -> None:
+    # Pillow leaves the sums of pixel data unchecked.
+    if zlib.crc32(memoryview(data)[start:end]) != struct.unpack_from(">I", data, end)[0]:
+        raise ImageError("corrupt", "damaged PNG: a checksum over its pixels is wrong")
+
+
+def _gif(data: bytes, limit: SizeLimit) -> Reduced:
+    width, height, flags = struct.unpack_from("<HHB", data, 6)
+    position = 13 + (3 << ((flags & 7) + 1) if flags & 0x80 else 0)
+    screen, control, parts = data[:position], b"", 0
+    while (introducer := data[position]) != 0x2C:  # the first image
+        if introducer == 0x21:
+            start, position = position, position + 2
+            while length := data[position]:
+                position, parts = position + 1 + length, parts + 1
+            if data[start + 1] == 0xF9:  # graphic control: transparency
+                control = data[start : position + 1]
+        elif introducer != 0:
+            raise ImageError("corrupt", "the GIF file holds no picture")
+        position, parts = position + 1, parts + 1
+        if parts > MAX_PARTS:
+            raise ImageError("too_slow", f"the GIF file has over {MAX_PARTS:,} blocks before its first picture")
+    left, top, frame_width, frame_height = struct.unpack_from("<HHHH", data, position + 1)
+    size = (max(width, left + frame_width), max(height, top + frame_height))
+    limit.check(*size)
+    return Reduced(b"".join([screen, control, memoryview(data)[position:]]), size)
+
+
+def _bmp(data: bytes, limit: SizeLimit) -> Reduced:
+    (header_bytes,) = struct.unpack_from("<I", data, 14)
+    if header_bytes == 12:
+        width, height = struct.unpack_from("<HH", data, 18)
+    else:
+        width, height, compression = struct.unpack_from("<ii4xI", data, 18)
+        if compression in (1, 2) and max(len(data), abs(width * height)) > _MAX_RLE:
+            raise ImageError("too_slow", f"a run-length coded BMP file may have {_MAX_RLE:,} bytes and pixels")
+    limit.check(abs(width), abs(height))
+    return Reduced(data)
+
+
+def _webp(data: bytes, limit: SizeLimit) -> Reduced:
+    if struct.unpack_from("<I", data, 4)[0] + 8 > len(data):
+        raise IndexError
+    size = None
+    chunk = data[12:16]
+    if chunk == b"VP8X":
+        size = tuple(1 + int.from_bytes(data[at : at + 3], "little") for at in (24, 27))
+    elif chunk == b"VP8L":
+        (bits,) = struct.unpack_from("<I", data, 21)
+        size = (1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
+    elif chunk == b"VP8 ":
+        size = tuple(side & 0x3FFF for side in struct.unpack_from("<HH", data, 26))
+    if size is not None:
+        limit.check(*size)
+    return Reduced(data)
+
+
+_TIFF_INTEGERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
+_TIFF_BLOBS = (1, 2, 6, 7)  # byte strings stay as they are; anything else becomes a list of Python numbers
+_WIDTH, _HEIGHT, _SAMPLES, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 277, 322, 323
+
+
+def _tiff(data: bytes, limit: SizeLimit) -> Reduced:
+    order = byte_order(data)
+    if order is None:  # never after sniff
+        raise ImageError("corrupt", "the TIFF file has no byte order")
+    big = 43 in data[2:4]
+    (start,) = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)
+    (number,) = struct.unpack_from(order + ("Q" if big else "H"), data, start)
+    if number > MAX_PARTS:
+        raise ImageError("too_slow", f"the TIFF file has over {MAX_PARTS:,} tags")
+    numbers: dict[int, int] = {}
+    found = 0
+    for tag, kind, count, position in entries(data, order, start, big):
+        found += 1
+        if count > _MAX_TIFF_VALUES and kind not in _TIFF_BLOBS:
+            raise ImageError("too_slow", f"the TIFF file has a tag of {count:,} numbers; {_MAX_TIFF_VALUES:,} are read")
+        if kind in _TIFF_INTEGERS:
+            (value,) = struct.unpack_from(order + _TIFF_INTEGERS[kind], data, position)
+            numbers[tag] = max(value, numbers.get(tag, 0))
+    if found < number:
+        raise IndexError
+    limit.check(numbers.get(_WIDTH, 0), numbers.get(_HEIGHT, 0))
+    # A tile is decoded whole, however little of it the picture shows.
+    limit.check(numbers.get(_TILE_WIDTH, 1), numbers.get(_TILE_HEIGHT, 1))
+    return Reduced(data)
+
+
+_READERS: dict[Format, Callable[[bytes, SizeLimit], Reduced]] = {
+    "JPEG": _jpeg,
+    "PNG": _png,
+    "GIF": _gif,
+    "BMP": _bmp,
+    "WEBP": _webp,
+    "TIFF": _tiff,
+}
