@@ -85,13 +85,7 @@ class Classifier:
         Raises:
             ImageError: it cannot be read.
         """
-        exact = self.recipe.resample == "nearest"  # nearest sampling of a smaller decode would pick other pixels
-        return read_picture(source, wanted_px=None if exact else self._wanted_px)
-
-    @property
-    def _wanted_px(self) -> int:
-        """Short side in pixels that the crop needs to fill the network's input without enlarging."""
-        return round(self.recipe.resolution / self.recipe.crop_fraction)
+        return read_picture(source, wanted_px=self.recipe.wanted_px)
 
     def run(self, sources: Iterable[Source]) -> Output:
         """Run pictures through the network.
