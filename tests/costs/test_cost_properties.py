@@ -86,6 +86,13 @@ def test_odd_sides_are_halved_upwards_under_tensorflows_rule(resolution: int) ->
     assert rows[-2].input_shape == (halved(resolution, 5), halved(resolution, 5), 1024)
 
 
+@given(st.integers(32, 400))
+def test_keras_halves_odd_sides_upwards_at_the_stem_and_downwards_after_it(resolution: int) -> None:
+    rows = network_cost(Spec(resolution=resolution, padding="keras")).layers
+    side = (resolution + 1) // 2 // 16
+    assert rows[-2].input_shape == (side, side, 1024)
+
+
 @given(specs, st.floats(1.0, 2.0), st.integers(0, 64))
 def test_wider_or_larger_never_costs_less(spec: Spec, factor: float, more_px: int) -> None:
     wider, larger = replace(spec, alpha=spec.alpha * factor), replace(spec, resolution=spec.resolution + more_px)
