@@ -19,7 +19,9 @@ import sys
 from pathlib import Path
 
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-ENVIRONMENT = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
+FORCED = ("FORCE_COLOR", "TTY_COMPATIBLE")  # would make rich write for a terminal into a pipe
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in FORCED}
+ENVIRONMENT |= {"COLUMNS": "80", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
 
 
 def commands(block: str) -> list[str]:

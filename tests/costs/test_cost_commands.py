@@ -18,6 +18,8 @@ from tinysight.spec import Spec, layers, released_specs
 def tinysight(capsys, monkeypatch):
     """Run a command line; return exit code, stdout and stderr."""
     monkeypatch.setenv("COLUMNS", "80")
+    for forced in ("FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(forced, raising=False)
 
     def type_in(line: str) -> tuple[int, str, str]:
         code = run(line.split())
