@@ -1,0 +1,30 @@
+"""Where released weights come from and where they are kept.
+
+``released`` is the list, ``settings`` says where to look, ``sources`` asks one place after the other, ``download`` and
+what is below it fetch one file, ``cache`` holds the result. HTTP is imported only when something is fetched.
+"""
+
+from tinysight.store.cache import Entry, entry_path, prepare_folder, read_entry, write_entry
+from tinysight.store.limits import Progress
+from tinysight.store.lock import locked
+from tinysight.store.material import Material, Request
+from tinysight.store.released import Release, releases
+from tinysight.store.settings import Settings
+from tinysight.store.sources import can_ask, obtain
+
+__all__ = [
+    "Entry",
+    "Material",
+    "Progress",
+    "Release",
+    "Request",
+    "Settings",
+    "can_ask",
+    "entry_path",
+    "locked",
+    "obtain",
+    "prepare_folder",
+    "read_entry",
+    "releases",
+    "write_entry",
+]
