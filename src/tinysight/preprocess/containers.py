@@ -5,42 +5,25 @@ PNG comment of 64 kB unpacks to 64 MB. Pixels need none of it. So a picture in J
 what its pixels depend on, its size is known before a decoder has allocated anything, and the number of parts looked at
 is bounded. TIFF cannot be cut down (it is a web of offsets), so its directory is checked instead.
 
-Sources: ITU T.81 (JPEG) annex B, the PNG specification section 5, GIF89a, TIFF 6.0 section 2, WebP's RIFF container.
+Sources: the PNG specification section 5, GIF89a, TIFF 6.0 section 2, WebP's RIFF container, ISO/IEC 14496-12 section 4.
 """
 
 from __future__ import annotations
 
-import re
 import struct
 import zlib
 from collections.abc import Callable
-from typing import NamedTuple
 
 from tinysight.errors import ImageError
 from tinysight.preprocess.exif import byte_order, entries
-from tinysight.preprocess.picture import SizeLimit
+from tinysight.preprocess.jpeg import reduce_jpeg
+from tinysight.preprocess.picture import MAX_PARTS, Reduced, SizeLimit
 from tinysight.preprocess.sniff import Format
 
-# Segments, chunks, blocks or tags. A PNG of 64 megapixels in the usual chunks of 8 kB has about 24,000.
-MAX_PARTS = 100_000
-# Every scan of a JPEG costs a pass over its pixels, 1 to 3 ms a megapixel on a 2021 desktop core. Photos have 1 to 16
-# scans; the largest picture may have 25. Small pictures count as one megapixel.
-MAX_SCAN_PX = 1_600_000_000
-# Bytes between JPEG segments that belong to none.
-_MAX_JUNK_BYTES = 65_536
 # Run-length coded bitmaps are decoded by a Python loop, about 2 s for this many pixels or bytes.
 _MAX_RLE = 16_000_000
 # Numbers in one TIFF tag: one strip for each row of the tallest picture, or tiles of 16 x 16 pixels.
 _MAX_TIFF_VALUES = 262_144
-
-
-class Reduced(NamedTuple):
-    """What a decoder is given: ``data``; ``size`` (width, height) where the container was read; ``exif`` if found."""
-
-    data: bytes
-    size: tuple[int, int] | None = None
-    exif: bytes = b""
-    bit_depth: int = 8
 
 
 def reduce(kind: Format, data: bytes, limit: SizeLimit) -> Reduced:
@@ -54,76 +37,10 @@ def reduce(kind: Format, data: bytes, limit: SizeLimit) -> Reduced:
     Raises:
         ImageError: ``truncated``, ``corrupt``, ``too_slow``, ``too_many_pixels``, ``unsupported_pixels``.
     """
-    reader = _READERS.get(kind)
-    if reader is None:
-        return Reduced(data)
     try:
-        return reader(data, limit)
+        return _READERS[kind](data, limit)
     except (IndexError, OverflowError, struct.error) as error:  # the data ended inside a field
         raise ImageError("truncated", f"the {kind} file is cut short") from error
-
-
-# A marker that is not fill, a stuffed zero, a restart or TEM: in front of a segment and within coded data alike.
-_MARKER = re.compile(rb"\xff+([^\x00\x01\xd0-\xd7\xff])", re.DOTALL)
-_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_SOS, _EOI, _APP1 = 0xDA, 0xD9, 0xE1
-# Comments and application segments, but for APP0 (JFIF) and APP14 (Adobe), which tell the colour space.
-_METADATA = (frozenset(range(0xE1, 0xF0)) | {0xFE}) - {0xEE}
-
-
-def _jpeg(data: bytes, limit: SizeLimit) -> Reduced:
-    kept, size, exif = [data[:2]], None, b""
-    position = 2
-    for _ in range(MAX_PARTS):
-        found = _MARKER.search(data, position)
-        if found is None:
-            raise IndexError
-        marker, start = found[1][0], found.end() - 2
-        if start - position > _MAX_JUNK_BYTES:
-            raise ImageError("corrupt", "the JPEG file has too much that belongs to no segment")
-        if marker == _EOI:
-            raise ImageError("corrupt", "the JPEG file ends before its pixels begin")
-        if marker == _SOS:
-            break
-        (length,) = struct.unpack_from(">H", data, start + 2)
-        position = start + 2 + length
-        if marker in _SOF:
-            size = _frame_size(data, start, limit)
-        elif marker == _APP1 and not exif and data[start + 4 : start + 10] == b"Exif\0\0":
-            exif = data[start + 4 : position]
-        if marker not in _METADATA:
-            kept.append(data[start:position])
-    else:
-        raise ImageError("too_slow", f"the JPEG file has over {MAX_PARTS:,} segments before its pixels")
-    if size is None:
-        raise ImageError("corrupt", "the JPEG file does not say its size before its pixels begin")
-    _check_scans(data, start, size)
-    return Reduced(b"".join([*kept, memoryview(data)[start:]]), size, exif)
-
-
-def _frame_size(data: bytes, start: int, limit: SizeLimit) -> tuple[int, int]:
-    precision, height, width = struct.unpack_from(">BHH", data, start + 4)
-    if precision != 8:
-        raise ImageError("unsupported_pixels", f"JPEG with {precision} bits a sample; 8 are read")
-    limit.check(width, height)
-    return width, height
-
-
-def _check_scans(data: bytes, first: int, size: tuple[int, int]) -> None:
-    allowed = MAX_SCAN_PX // max(size[0] * size[1], 1_000_000)
-    # Counting the two bytes is fast and never too low; embedded pictures and chance can make it too high.
-    if data.count(b"\xff\xda", first) <= allowed:
-        return
-    scans = 0
-    position = first
-    while (found := _MARKER.search(data, position)) is not None and found[1][0] != _EOI:
-        scans += found[1][0] == _SOS
-        if scans > allowed:
-            raise ImageError(
-                "too_slow", f"the JPEG file has over {allowed} scans, the most for {size[0]} x {size[1]} pixels"
-            )
-        length = data[found.end() : found.end() + 2]
-        position = found.end() + max(2, int.from_bytes(length, "big"))
 
 
 def _png(data: bytes, limit: SizeLimit) -> Reduced:
@@ -208,6 +125,24 @@ def _webp(data: bytes, limit: SizeLimit) -> Reduced:
     return Reduced(data)
 
 
+def _iso_media(data: bytes, _: SizeLimit) -> Reduced:
+    """Check that the boxes of an AVIF or HEIF file are all there; what they hold is left to the decoder."""
+    position, missing = 0, {b"meta", b"mdat"}
+    for _part in range(MAX_PARTS):
+        length, name = struct.unpack_from(">I4s", data, position)
+        if length == 1:
+            (length,) = struct.unpack_from(">Q", data, position + 8)
+        elif length == 0:  # up to the end of the file
+            length = len(data) - position
+        position += max(length, 8)
+        if position > len(data):
+            raise IndexError
+        missing.discard(name)
+        if not missing:
+            break
+    return Reduced(data)
+
+
 _TIFF_INTEGERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 _TIFF_BLOBS = (1, 2, 6, 7)  # byte strings stay as they are; anything else becomes a list of Python numbers
 _WIDTH, _HEIGHT, _SAMPLES, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 277, 322, 323
@@ -240,10 +175,12 @@ def _tiff(data: bytes, limit: SizeLimit) -> Reduced:
 
 
 _READERS: dict[Format, Callable[[bytes, SizeLimit], Reduced]] = {
-    "JPEG": _jpeg,
+    "JPEG": reduce_jpeg,
     "PNG": _png,
     "GIF": _gif,
     "BMP": _bmp,
     "WEBP": _webp,
     "TIFF": _tiff,
+    "AVIF": _iso_media,
+    "HEIF": _iso_media,
 }

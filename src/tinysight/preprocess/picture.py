@@ -14,6 +14,8 @@ MAX_PIXELS = 64_000_000
 MAX_BYTES = 256 * 1024 * 1024
 # Keeps every pass over a picture within memory, however thin it is; a JPEG's sides are at most 65,535.
 MAX_SIDE_PX = 131_072
+# Segments, chunks, blocks or tags. A PNG of 64 megapixels in the usual chunks of 8 kB has about 24,000.
+MAX_PARTS = 100_000
 
 
 class Picture(NamedTuple):
@@ -46,3 +48,12 @@ class SizeLimit(NamedTuple):
             raise ImageError("too_many_pixels", f"{size}; at most {self.max_pixels:,} are read")
         if max(width, height) > MAX_SIDE_PX:
             raise ImageError("too_many_pixels", f"{size}; a side may have {MAX_SIDE_PX:,}")
+
+
+class Reduced(NamedTuple):
+    """What a decoder is given: ``data``; ``size`` (width, height) where the container was read; ``exif`` if found."""
+
+    data: bytes
+    size: tuple[int, int] | None = None
+    exif: bytes = b""
+    bit_depth: int = 8

@@ -31,9 +31,8 @@ from PIL import (
 )
 
 from tinysight.errors import ImageError, printable
-from tinysight.preprocess.containers import Reduced
 from tinysight.preprocess.exif import orientation
-from tinysight.preprocess.picture import Picture, SizeLimit
+from tinysight.preprocess.picture import Picture, Reduced, SizeLimit
 from tinysight.preprocess.quiet import quiet
 from tinysight.preprocess.sniff import ACCEPTED, Format
 

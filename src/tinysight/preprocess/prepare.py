@@ -53,6 +53,8 @@ def prepare(pixels: NDArray[np.uint8], recipe: Recipe) -> NDArray[np.uint8]:
     side = recipe.resolution
     if part.shape[:2] == (side, side):
         return np.array(part, order="C")
+    if recipe.resample == "nearest":
+        return _nearest(part, side)
     return np.array(_resized(_image(part), side, side, recipe.resample))
 
 
@@ -95,15 +97,25 @@ def encode_png(pixels: NDArray[np.uint8]) -> bytes:
 def _resized(image: Image.Image, width: int, height: int, resample: str) -> Image.Image:
     from PIL import Image
 
-    filters = {
-        "nearest": Image.Resampling.NEAREST,
-        "bilinear": Image.Resampling.BILINEAR,
-        "bicubic": Image.Resampling.BICUBIC,
-    }
-    if resample != "nearest" and image.width < width and image.height > height:
-        # Pillow goes along the rows first: one of 1 x 60,000 pixels would become 224 x 60,000 in between. Shrink first.
-        image = image.resize((image.width, height), filters[resample])
-    return image.resize((width, height), filters[resample])
+    kernel = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}[resample]
+    if image.width < width and image.height > height:
+        # Pillow goes along the rows first: 1 x 60,000 pixels would become 224 x 60,000 in between. Shrink first.
+        image = image.resize((image.width, height), kernel)
+    return image.resize((width, height), kernel)
+
+
+def _nearest(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Pick the pixels that Pillow's nearest filter picks, without copying all of them into a Pillow image first."""
+    from PIL import Image
+
+    def picked(length: int) -> NDArray[np.int32]:
+        # Its sums of rounding errors are part of the answer, so it is asked itself, with the numbers of the pixels.
+        ramp = Image.fromarray(np.arange(length, dtype=np.int32)[None])
+        indexes: NDArray[np.int32] = np.asarray(ramp.resize((side, 1), Image.Resampling.NEAREST))[0]
+        return indexes
+
+    rows, columns = (picked(length) for length in pixels.shape[:2])
+    return pixels[rows[:, None], columns]
 
 
 def _image(values: NDArray[Any]) -> Image.Image:
