@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +34,8 @@ def foreign_hint(path: Path) -> str | None:
         return f"{where} {REFUSED[kind]}; expected a tinysight model file"
     what = "an HDF5 file" if kind == "hdf5" else "a TensorFlow graph"
     output = printable(path.stem, 60) + MODEL_SUFFIX
-    return f"{where} is {what}, not a tinysight model file; run: tinysight models import {where} --output {output}"
+    command = f"tinysight models import {shlex.quote(where)} --output {shlex.quote(output)}"
+    return f"{where} is {what}, not a tinysight model file; run: {command}"
 
 
 def import_model(
