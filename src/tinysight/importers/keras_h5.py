@@ -82,6 +82,8 @@ def _groups_by_class(file: Hdf5File, container: Any) -> dict[str, list[tuple[int
     }
     for name in file.members(container):
         layer = file.group(container, name)
+        if layer is None:
+            raise file.error(f"layer {name}", "is listed in its group and cannot be found")
         variables = file.group(layer, "vars")
         if variables is None or not file.members(variables):
             continue  # an activation, for example
