@@ -26,15 +26,6 @@ from tinysight.labels import (
     top_k,
 )
 
-SHARED = Path(__file__).parents[2] / "shared"
-
-
-def shared(name: str) -> Path:
-    path = SHARED / name
-    if not path.exists():
-        pytest.skip(f"needs ../shared/{name}")
-    return path
-
 
 # ---------------------------------------------------------------- the 1000 classes
 
@@ -66,8 +57,8 @@ def test_names_are_for_people_and_wnids_are_keys() -> None:
     assert [i for i, label in enumerate(labels) if label.name in same] == [134, 517, 638, 639]
 
 
-def test_the_sample_of_photographs_agrees() -> None:
-    with shared("data/imagenet_sample/labels.csv").open(encoding="utf-8", newline="") as file:
+def test_the_sample_of_photographs_agrees(shared: Path) -> None:
+    with (shared / "data/imagenet_sample/labels.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 500
     labels = imagenet_labels()
@@ -265,8 +256,8 @@ def test_a_pipe_does_not_block(tmp_path: Path) -> None:
         read_labels(tmp_path / "pipe", 3)
 
 
-def test_the_corpus_of_bad_label_files() -> None:
-    folder = shared("data/bad_models")
+def test_the_corpus_of_bad_label_files(shared: Path) -> None:
+    folder = shared / "data/bad_models"
     with (folder / "manifest.csv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["file"].startswith("labels_")]
     assert len(rows) >= 6
