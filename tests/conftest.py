@@ -83,9 +83,8 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def real_checkpoint(request: pytest.FixtureRequest) -> Checkpoint:
     """The real weights of 1.0-224, from the cache, or fetched where --network allows it."""
-    from tinysight.models import open_model
-
     from tinysight.errors import StoreError
+    from tinysight.models import open_model
     from tinysight.store import Settings
 
     environment = dict(os.environ)
@@ -108,3 +107,22 @@ def checkpoint_file(tmp_path: Path, make_checkpoint) -> Path:
     write_checkpoint(path, make_checkpoint(alpha=0.25, resolution=32, num_classes=7))
     assert read_checkpoint(path).card.spec.num_classes == 7
     return path
+
+
+@pytest.fixture
+def keras(monkeypatch: pytest.MonkeyPatch):
+    """Keras on the backend that KERAS_BACKEND names, ready to build many models quickly.
+
+    Kernels start from NumPy's random numbers: JAX compiles Keras' initialiser for every new shape, which takes seconds.
+    """
+    package = pytest.importorskip(
+        "keras", reason="needs keras and the backend that KERAS_BACKEND names", exc_type=ImportError
+    )
+    package.utils.clear_session()  # automatic layer names count from one again
+    rng = np.random.default_rng(0)
+
+    def glorot(_, shape, dtype=None):
+        return rng.normal(0, np.sqrt(2 / sum(shape[-2:])), shape).astype(dtype or "float32")
+
+    monkeypatch.setattr(package.initializers.GlorotUniform, "__call__", glorot)
+    return package

@@ -15,10 +15,6 @@ from tinysight.networks.keras_state import assign
 from tinysight.preprocess.recipe import Recipe
 from tinysight.spec import Spec, array_shapes, released_specs
 
-keras = pytest.importorskip(
-    "keras", reason="needs keras and the backend that KERAS_BACKEND names", exc_type=ImportError
-)
-
 # keras.Model.predict on the PyTorch backend asks torch.Tensor.__array__ for copy=, which PyTorch does not take yet.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
@@ -77,7 +73,7 @@ def _options(spec):
 
 
 @pytest.mark.parametrize("spec", list(_cases()))
-def test_three_networks_one_answer(spec):
+def test_three_networks_one_answer(keras, spec):
     card = Card(spec.name, spec, Recipe(spec.resolution), None, "none", "random numbers for a test")
     checkpoint = Checkpoint(card, _arrays(spec))
     pictures = _pictures(spec.resolution)

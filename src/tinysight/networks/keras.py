@@ -32,9 +32,12 @@ def _keras() -> Any:
     try:
         import keras
     except ModuleNotFoundError as error:
-        if error.name != "keras":  # Keras is there, its backend is not
-            raise
-        raise MissingExtraError("keras", "keras") from None
+        if error.name in (None, "keras"):
+            raise MissingExtraError("keras", "keras") from None
+        raise UsageError(
+            f"Keras cannot load its backend: {error.name} is not installed; set the environment variable KERAS_BACKEND "
+            "to one that is (jax, torch or tensorflow)"
+        ) from error
     if keras.config.image_data_format() != "channels_last":
         raise UsageError(
             "tinysight's Keras model is channels_last only; call keras.config.set_image_data_format('channels_last'), "
@@ -171,10 +174,10 @@ def to_checkpoint(
     spec = spec_of(model, resolution)
     names = None if labels is None else tuple(Label(None, x) if isinstance(x, str) else x for x in labels)
     card = Card(name, spec, recipe or Recipe(spec.resolution), names, licence, source)
-    checkpoint = Checkpoint(card, check_arrays(spec, arrays_of(model, spec), "the Keras model"))
-    probes = make_probes(checkpoint)
-    check_answers(keras, model, checkpoint, probes)
-    return replace(checkpoint, card=replace(card, probes=probes))
+    arrays = check_arrays(spec, arrays_of(model, spec), "Keras model")
+    checkpoint = Checkpoint(replace(card, probes=make_probes(card, arrays)), arrays)
+    check_answers(keras, model, checkpoint)
+    return checkpoint
 
 
 def _tensor_shape(keras: Any, tensor: Any, input_shape: Sequence[int | None] | None) -> tuple[int | None, ...]:

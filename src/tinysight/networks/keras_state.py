@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinysight.checkpoint import Checkpoint, Probe
+from tinysight.checkpoint import Checkpoint
 from tinysight.engines import PROBE_TOLERANCE
 from tinysight.errors import UsageError, printable
 from tinysight.importers.derive import spec_from_shapes
@@ -91,27 +91,30 @@ def arrays_of(model: Any, spec: Spec) -> Arrays:
     return {name: np.array(variables[name].numpy(), dtype=np.float32) for name in array_shapes(spec)}
 
 
-def check_answers(keras: Any, model: Any, checkpoint: Checkpoint, probes: tuple[Probe, ...]) -> None:
+def check_answers(keras: Any, model: Any, checkpoint: Checkpoint) -> None:
     """Let the model itself answer the probes, up to the head's logits or the last block's features.
 
     Args:
         keras: the package.
         model: what ``checkpoint`` was read from.
-        checkpoint: what was made of it.
-        probes: what the checkpoint answers.
+        checkpoint: what was made of it, with its probes.
 
     Raises:
         UsageError: the model computes something else from the same numbers.
     """
     spec, recipe = checkpoint.card.spec, checkpoint.card.recipe
     last = "conv_preds" if spec.include_top else f"conv_pw_{len(BLOCKS)}_relu"
-    until = keras.Model(model.inputs, model.get_layer(last).output)
-    for probe in probes:
+    outputs = [layer.output for layer in model.layers if layer.name == last]
+    if not outputs:
+        raise UsageError(f"the Keras model has no layer {last}, at which a model without a head ends")
+    until = keras.Model(model.inputs, outputs[0])
+    for probe in checkpoint.card.probes:
         images = scale(probe.enlarged(spec.resolution)[None], recipe.value_range)
         given = np.mean(until.predict(images, verbose=0), axis=(0, 1, 2))
-        difference = float(np.abs(given - probe.output).max() / max(1.0, float(np.abs(probe.output).max())))
+        # A share of the output, however small: an untrained network's logits are all close to 0.
+        difference = float(np.abs(given - probe.output).max() / max(1e-30, float(np.abs(probe.output).max())))
         if not difference <= PROBE_TOLERANCE["float32"]:
             raise UsageError(
-                f"the Keras model answers otherwise than MobileNet v1 with its weights (difference {difference:.2g}): "
-                "it has layers of its own, or pads or activates in another way"
+                f"the Keras model answers otherwise than MobileNet v1 with its weights (difference {difference:.2g} of "
+                "the output): it has layers of its own, or pads or activates in another way"
             )
