@@ -82,15 +82,16 @@ def checked_url(url: str, before: str | None = None) -> str:
     Raises:
         SourceError: another scheme than http and https, no host, or a step from https to http.
     """
+    came = "" if before is None else f"{shown(before)}: redirected to "
     try:
         parts = urlsplit(url)
         host = parts.hostname
     except ValueError:
-        raise SourceError(f"not an http or https address: {shown(url)}") from None
-    if parts.scheme not in ("http", "https") or not host:
-        raise SourceError(f"not an http or https address: {shown(url)}")
-    if before is not None and before.startswith("https:") and parts.scheme != "https":
-        raise SourceError(f"redirected from https to {shown(url)}, which is refused")
+        host = None
+    if host is None or parts.scheme not in ("http", "https"):
+        raise SourceError(f"{came}{shown(url)}, which is no http or https address")
+    if before is not None and before.lower().startswith("https:") and parts.scheme != "https":
+        raise SourceError(f"{came}{shown(url)}, away from https, which is refused")
     return url
 
 
