@@ -26,7 +26,6 @@ from tinysight.labels import (
     top_k,
 )
 
-
 # ---------------------------------------------------------------- the 1000 classes
 
 
@@ -165,6 +164,8 @@ def test_k_must_be_a_positive_whole_number(k: object) -> None:
 def test_labels_must_fit_the_outputs() -> None:
     with pytest.raises(UsageError, match="1000 labels for 1001 classes"):
         top_k(np.zeros(1001), imagenet_labels())
+    with pytest.raises(UsageError, match="1000 labels for 999 classes"):
+        top_k(np.zeros(999), imagenet_labels())
     with pytest.raises(UsageError, match=r"received \(1, 3\)"):
         top_k([[1, 2, 3]], ABC)
 
