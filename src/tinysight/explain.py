@@ -54,21 +54,22 @@ def cell_centres(spec: Spec) -> NDArray[np.float64]:
     centre, step = 0.5, 1.0
     for layer in layers(spec):
         if layer.kind == "pool":
-            return centre + step * np.arange(layer.input_shape[0])
+            return np.array([centre + step * cell for cell in range(layer.input_shape[0])])
         centre += step * ((layer.kernel_size - 1) / 2 - layer.pad[0])
         step *= layer.stride
     raise AssertionError("every spec has a pool layer")
 
 
 def _interpolate(
-    heat: NDArray[np.float32], centres: NDArray[np.float64], height: int, width: int, side: int
+    heat: NDArray[np.float64], centres: NDArray[np.float64], height: int, width: int, side: int
 ) -> NDArray[np.float64]:
     """Spread cells over ``height`` x ``width`` pixels, linear between their centres, constant beyond them."""
     rows, columns = (
         np.stack([np.interp((np.arange(size) + 0.5) * side / size, centres, unit) for unit in np.eye(len(centres))])
         for size in (height, width)
     )
-    return rows.T @ heat.astype(np.float64) @ columns
+    spread: NDArray[np.float64] = rows.T @ heat @ columns
+    return spread
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -100,7 +101,7 @@ class Explanation:
         the class stay clear. What the crop left out is darkened.
         """
         top, left, height, width = (round(value) for value in self.box)
-        evidence = np.maximum(self.heat, 0)
+        evidence = np.maximum(self.heat.astype(np.float64), 0)
         strongest = float(evidence.max())
         evidence = evidence / strongest if strongest > 0 else evidence
         share = _interpolate(evidence, cell_centres(self.spec), height, width, self.spec.resolution)
@@ -110,7 +111,8 @@ class Explanation:
         seen = self.pixels[top : top + height, left : left + width]
         opacity = (share * STRONGEST_OPACITY)[..., None]
         canvas[top : top + height, left : left + width] = seen * (1 - opacity) + colour * opacity
-        return np.rint(canvas).astype(np.uint8)
+        overlay: NDArray[np.uint8] = np.rint(canvas).astype(np.uint8)
+        return overlay
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the overlay as PNG; the file is whole or absent.
@@ -159,6 +161,6 @@ def explain(classifier: Classifier, source: Source, index: int | None = None) ->
         bias=float(arrays["conv_preds.bias"][prediction.index]),
         heat=class_activation_map(output.features[0], arrays["conv_preds.kernel"], prediction.index),
         pixels=shown,
-        box=crop_box(*shown.shape[:2], classifier.recipe),
+        box=crop_box(shown.shape[0], shown.shape[1], classifier.recipe),
         spec=spec,
     )
