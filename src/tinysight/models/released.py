@@ -26,6 +26,7 @@ from tinysight.store import (
     prepare_folder,
     read_entry,
     releases,
+    tidy,
     write_entry,
 )
 
@@ -118,4 +119,5 @@ def fetch(name: str, settings: Settings | None = None, progress: Progress | None
     """
     release, settings = released(name), environment_or(settings)
     open_released(release, settings, progress)
+    tidy(release, settings)
     return entry_path(release, settings)

@@ -4,7 +4,7 @@
 what is below it fetch one file, ``cache`` holds the result. HTTP is imported only when something is fetched.
 """
 
-from tinysight.store.cache import Entry, entry_path, prepare_folder, read_entry, write_entry
+from tinysight.store.cache import Entry, entry_path, prepare_folder, read_entry, tidy, write_entry
 from tinysight.store.limits import Progress
 from tinysight.store.lock import locked
 from tinysight.store.material import Material, Request
@@ -26,5 +26,6 @@ __all__ = [
     "prepare_folder",
     "read_entry",
     "releases",
+    "tidy",
     "write_entry",
 ]

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from tinysight.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from tinysight.errors import CheckpointError, StoreError, printable
 from tinysight.store.disk import check_free, no_space
+from tinysight.store.lock import locked
 from tinysight.store.released import Release
 from tinysight.store.settings import CACHE_VARIABLE, Settings
 from tinysight.store.workspace import cannot_write, create, sweep
@@ -119,3 +120,16 @@ def write_entry(release: Release, settings: Settings, checkpoint: Checkpoint) ->
             os.close(descriptor)
     sweep(folder, release.name)
     return target
+
+
+def tidy(release: Release, settings: Settings) -> None:
+    """Remove what a process has left that was killed just after its model was finished; never fails.
+
+    A killed download is resumed by the next one and swept after it. This is for the moment between the last rename
+    and the end, after which nothing would be fetched any more.
+    """
+    folder = settings.cache_folder()
+    with contextlib.suppress(OSError):
+        if any(folder.glob(f".{release.name}.*")):
+            with locked(folder, release.name, max_wait_s=0):  # removes its own file
+                sweep(folder, release.name)
