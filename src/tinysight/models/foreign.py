@@ -7,7 +7,7 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
-from tinysight.checkpoint import Card, Checkpoint, arrays_sha256
+from tinysight.checkpoint import Card, Checkpoint, arrays_sha256, read_checkpoint
 from tinysight.errors import CheckpointError, UsageError, printable
 from tinysight.labels import Label, imagenet_labels, read_labels
 from tinysight.models.probes import make_probes
@@ -18,17 +18,23 @@ IMAGENET_CLASSES = 1000
 MODEL_SUFFIX = ".safetensors"
 
 
-def foreign_hint(path: Path) -> str | None:
-    """Say what kind of file this is and what to do with it; None for a file that is one of ours or cannot be read."""
-    from tinysight.importers import HEAD_BYTES, REFUSED, TAIL_BYTES, sniff
+def _kind(path: str | os.PathLike[str]) -> str | None:
+    """Return what ``importers.sniff`` says about a file, None for one that cannot be read."""
+    from tinysight.importers import HEAD_BYTES, TAIL_BYTES, sniff
     from tinysight.importers.files import read_ends
 
-    where = printable(str(path))
     try:
-        kind = sniff(*read_ends(path, HEAD_BYTES, TAIL_BYTES))
+        return sniff(*read_ends(path, HEAD_BYTES, TAIL_BYTES))
     except CheckpointError:
         return None
-    if kind == "safetensors":
+
+
+def foreign_hint(path: Path) -> str | None:
+    """Say what kind of file this is and what to do with it; None for a file that is one of ours or cannot be read."""
+    from tinysight.importers import REFUSED
+
+    kind, where = _kind(path), printable(str(path))
+    if kind in (None, "safetensors"):
         return None
     if kind in REFUSED:
         return f"{where} {REFUSED[kind]}; expected a tinysight model file"
@@ -66,6 +72,9 @@ def import_model(
     """
     from tinysight.importers import import_file
 
+    if _kind(path) == "safetensors":
+        read_checkpoint(path)  # says what is wrong with it, if so
+        raise UsageError(f"{printable(os.fspath(path))} is a tinysight model file already; give it to --model as it is")
     imported = import_file(path, resolution=resolution)
     spec = imported.spec
     names: tuple[Label, ...] | None = None
