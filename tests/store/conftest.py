@@ -8,13 +8,14 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fault_server import FaultServer
-from store_helpers import CERTIFICATES, MODEL, Weights, environment, random_model
+from store_helpers import CERTIFICATES, MODEL, Weights, environment, no_index, random_model
 
 from tinysight.checkpoint import write_checkpoint
 from tinysight.models.released import convert, released
-from tinysight.store import Material
+from tinysight.store import Material, Settings
 
 # Nothing of the user's own configuration may reach a test: no proxy, no index, no cache.
 OURS = ("TINYSIGHT_", "PIP_", "UV_", "XDG_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_")
@@ -67,7 +68,35 @@ def tinysight() -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(*arguments, cache: Path | None = None, prefix: tuple[str, ...] = (), options=None, **variables: str):
         command = [*prefix, sys.executable, "-m", "tinysight", *map(str, arguments)]
         return subprocess.run(
-            command, env=environment(cache, **variables), capture_output=True, text=True, timeout=60, **(options or {})
+            command, env=environment(cache, **variables), capture_output=True, text=True, timeout=100, **(options or {})
         )
 
     return run
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    """A cache folder that is not there yet."""
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def settings(cache: Path, mirror: FaultServer) -> Settings:
+    """An empty cache, a mirror that holds the model, no package index."""
+    return no_index(cache, mirror=mirror.url())
+
+
+@pytest.fixture
+def graph_file(tmp_path, monkeypatch):
+    """Write a frozen graph: ``graph_file(checkpoint)``; with 1000 classes, 1001 outputs as TF-slim has them."""
+    monkeypatch.syspath_prepend(Path(__file__).parent.parent / "importers")
+    from graph_writer import slim_graph
+
+    def write(checkpoint, name="graph.pb") -> Path:
+        spec = checkpoint.card.spec
+        extra = np.full(checkpoint.arrays["conv_preds.kernel"].shape[2] + 1, 9, np.float32)
+        background = extra if spec.num_classes == 1000 else None
+        (tmp_path / name).write_bytes(slim_graph(spec, checkpoint.arrays, background=background))
+        return tmp_path / name
+
+    return write

@@ -12,7 +12,7 @@ from tinysight.checkpoint import Card, Checkpoint
 from tinysight.labels import imagenet_labels
 from tinysight.preprocess.recipe import Recipe
 from tinysight.spec import Spec, array_shapes
-from tinysight.store import Release
+from tinysight.store import Release, Settings
 from tinysight.store.limits import Limits
 
 MODEL = "mobilenet_v1_0.25_128"  # the smallest, and unpinned, so that random numbers may stand for it
@@ -56,6 +56,11 @@ def environment(cache: Path | str | None, **more: str) -> dict[str, str]:
     if cache is not None:
         variables["TINYSIGHT_CACHE"] = str(cache)
     return {**variables, "PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", **more}
+
+
+def no_index(cache: Path | None, **fields) -> Settings:
+    """Return settings with a cache and no package index."""
+    return Settings(cache, index_environment={"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1"}, **fields)
 
 
 def names(folder: Path) -> list[str]:

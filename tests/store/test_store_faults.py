@@ -3,11 +3,12 @@
 import hashlib
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 
-import fault_server as fault
+import faults as fault
 import pytest
-from fault_server import FaultServer
-from store_helpers import QUICK, disk_use, names
+from fault_server import LAST_MODIFIED, FaultServer
+from store_helpers import MODEL, QUICK, disk_use, names
 
 from tinysight.store.download import download
 from tinysight.store.limits import SourceError
@@ -179,7 +180,7 @@ def test_without_validator_and_checksum_a_download_starts_anew(server, tmp_path,
 def test_last_modified_is_a_validator_where_there_is_no_etag(server, tmp_path):
     def cut_once(handler, data):
         start = int((handler.headers.get("Range") or "bytes=0-")[6:-1])
-        headers = {"Last-Modified": fault.LAST_MODIFIED, "Content-Length": str(len(data) - start)}
+        headers = {"Last-Modified": LAST_MODIFIED, "Content-Length": str(len(data) - start)}
         if start:
             headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
         handler.head(206 if start else 200, headers)
@@ -187,7 +188,7 @@ def test_last_modified_is_a_validator_where_there_is_no_etag(server, tmp_path):
 
     server.files[PATH], server.faults[PATH] = DATA, cut_once
     assert fetch(server, tmp_path, pinned=False) == DATA
-    assert server.requests[1].if_range == fault.LAST_MODIFIED
+    assert server.requests[1].if_range == LAST_MODIFIED
 
 
 def test_identity_coding_is_asked_for(server, tmp_path):
@@ -218,3 +219,31 @@ def test_a_host_that_refuses_and_a_name_that_is_not_there_are_tried_once(tmp_pat
         with pytest.raises(SourceError, match=reason):
             download(Resource(url, 100), tmp_path, "model", limits=QUICK)
         assert time.monotonic() - start < 3
+
+
+@pytest.mark.slow
+def test_every_fault_through_the_command_with_the_limits_that_are_stated(server, weights, tmp_path, tinysight):
+    """A mirror with each fault, one process each: the right file, or one line within 60 s, and never too much disk."""
+
+    def run(number: int) -> str:
+        name = list(FAULTS)[number]
+        cache, path = tmp_path / str(number), f"/{number}/{weights.release.checkpoint_file}"
+        faults = FAULTS[name][0]
+        server.files[path] = weights.mirror_file
+        server.faults[path] = list(faults) if isinstance(faults, list) else faults
+        start = time.monotonic()
+        result = tinysight("models", "fetch", MODEL, cache=cache, TINYSIGHT_MIRROR=server.url(f"/{number}"))
+        assert time.monotonic() - start < 60, name
+        assert disk_use(cache) <= len(weights.cache_file) + MIB, name
+        if result.returncode == 0:
+            assert (cache / weights.release.checkpoint_file).read_bytes() == weights.cache_file, name
+            assert names(cache) == [weights.release.checkpoint_file], name
+            return "right"
+        assert (result.returncode, result.stderr.count("\n")) == (1, 1), (name, result.stderr)
+        assert result.stderr.startswith(f"Error: cannot get {MODEL}: mirror: http://127.0.0.1"), name
+        assert not (cache / weights.release.checkpoint_file).exists(), name
+        return "clear error"
+
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(run, range(len(FAULTS))))
+    print(f"{len(outcomes)} faults: {outcomes.count('right')} right, {outcomes.count('clear error')} clear errors")

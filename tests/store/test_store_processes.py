@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import fault_server as fault
+import faults as fault
 import pytest
 from store_helpers import MODEL, environment, names
 

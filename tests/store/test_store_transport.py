@@ -1,6 +1,6 @@
 """TLS, redirects, proxies and passwords."""
 
-import fault_server as fault
+import faults as fault
 import pytest
 from store_helpers import CERTIFICATES, QUICK
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from tinysight.store.limits import DEFAULT_LIMITS, Limits, Progress, SourceError
+from tinysight.errors import CheckpointError, printable
+from tinysight.store.limits import DEFAULT_LIMITS, BadContentError, Limits, Progress, SourceError
 from tinysight.store.released import Package, Release
 from tinysight.store.settings import Settings
 
@@ -112,12 +113,12 @@ def fetch_and_convert(request: Request, file: MaterialFile, url: str, ca_bundle:
     """Download a file, convert it, and remove it.
 
     Raises:
-        SourceError: the place does not give the file.
-        CheckpointError: ``convert`` refuses it.
+        SourceError: the place does not give the file, or ``convert`` refuses it.
         StoreError: the cache cannot be written.
     """
     from tinysight.store.download import download
     from tinysight.store.resume import Resource
+    from tinysight.store.transport import shown
 
     workspace = download(
         Resource(url, file.max_bytes, file.size_bytes, file.sha256),
@@ -129,5 +130,7 @@ def fetch_and_convert(request: Request, file: MaterialFile, url: str, ca_bundle:
     )
     try:
         return convert(file.material(workspace.body))
+    except CheckpointError as error:  # the user knows the address, not the temporary file
+        raise BadContentError(str(error).replace(printable(str(workspace.body)), shown(url))) from None
     finally:
         workspace.remove()

