@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from tinysight.errors import ImageError
 from tinysight.preprocess.exif import byte_order, entries
@@ -127,20 +127,36 @@ def _webp(data: bytes, limit: SizeLimit) -> Reduced:
 
 def _iso_media(data: bytes, _: SizeLimit) -> Reduced:
     """Check that the boxes of an AVIF or HEIF file are all there; what they hold is left to the decoder."""
+    for _name, _start, end in _boxes(data):
+        if end > len(data):
+            raise IndexError
+    return Reduced(data)
+
+
+def _avif(data: bytes, limit: SizeLimit) -> Reduced:
+    """Hide the EXIF item as well: which way up an AVIF is, boxes of its own say, and Pillow fails on damaged EXIF."""
+    _iso_media(data, limit)
+    for name, start, end in _boxes(data):
+        if name == b"meta" and b"Exif" in data[start:end]:
+            meta = data[start:end].replace(b"Exif", b"hide")
+            return Reduced(b"".join([data[:start], meta, memoryview(data)[end:]]))
+    return Reduced(data)
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yield (name, start, end) of the outer boxes up to the last that matters; ``end`` may lie behind the data's."""
     position, missing = 0, {b"meta", b"mdat"}
-    for _part in range(MAX_PARTS):
+    for _ in range(MAX_PARTS):
         length, name = struct.unpack_from(">I4s", data, position)
         if length == 1:
             (length,) = struct.unpack_from(">Q", data, position + 8)
         elif length == 0:  # up to the end of the file
             length = len(data) - position
-        position += max(length, 8)
-        if position > len(data):
-            raise IndexError
+        start, position = position, position + max(length, 8)
+        yield name, start, position
         missing.discard(name)
         if not missing:
-            break
-    return Reduced(data)
+            return
 
 
 _TIFF_INTEGERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
@@ -162,7 +178,8 @@ def _tiff(data: bytes, limit: SizeLimit) -> Reduced:
     for tag, kind, count, position in entries(data, order, start, big):
         found += 1
         if count > _MAX_TIFF_VALUES and kind not in _TIFF_BLOBS:
-            raise ImageError("too_slow", f"the TIFF file has a tag of {count:,} numbers; {_MAX_TIFF_VALUES:,} are read")
+            reason = "corrupt" if count > len(data) else "too_slow"
+            raise ImageError(reason, f"the TIFF file has a tag of {count:,} numbers; {_MAX_TIFF_VALUES:,} are read")
         if kind in _TIFF_INTEGERS:
             (value,) = struct.unpack_from(order + _TIFF_INTEGERS[kind], data, position)
             numbers[tag] = max(value, numbers.get(tag, 0))
@@ -181,6 +198,6 @@ _READERS: dict[Format, Callable[[bytes, SizeLimit], Reduced]] = {
     "BMP": _bmp,
     "WEBP": _webp,
     "TIFF": _tiff,
-    "AVIF": _iso_media,
+    "AVIF": _avif,
     "HEIF": _iso_media,
 }

@@ -56,6 +56,7 @@ _TRANSPOSE = {
     8: Image.Transpose.ROTATE_90,
 }
 _OPAQUE_MODES = ("1", "L", "P", "RGBX", "CMYK", "YCbCr", "HSV")
+_BAND_PX = 4_000_000
 _ALPHA_MODES = ("LA", "PA", "RGBA", "La", "RGBa")
 
 
@@ -78,8 +79,15 @@ def read(kind: Format, reduced: Reduced, limit: SizeLimit, wanted_px: int | None
         ImageError: the picture cannot be read.
     """
     # Only these readers look at metadata that was not taken away, and only they have something to say about it.
-    hush = quiet if kind in ("TIFF", "AVIF", "HEIF") else nullcontext
-    with hush(), _explained(kind), _reader(kind)(io.BytesIO(reduced.data)) as image:
+    with quiet() if kind in ("TIFF", "HEIF") else nullcontext(), _explained(kind):
+        # In a function of its own, so that all the decoder holds is gone before the pixels are copied.
+        return _picture(*_load(kind, reduced, limit, wanted_px))
+
+
+def _load(
+    kind: Format, reduced: Reduced, limit: SizeLimit, wanted_px: int | None
+) -> tuple[Image.Image, tuple[int, int], int]:
+    with _reader(kind)(io.BytesIO(reduced.data)) as image:
         size = image.size
         limit.check(*size)
         if reduced.size not in (None, size):
@@ -94,7 +102,7 @@ def read(kind: Format, reduced: Reduced, limit: SizeLimit, wanted_px: int | None
         image.load()
         # Pillow turns TIFF files itself.
         turn = 1 if kind == "TIFF" else orientation(reduced.exif or image.info.get("exif", b""))
-        return _picture(image, size, turn)
+        return _rgb(image), size, turn
 
 
 def read_image(image: Image.Image, limit: SizeLimit) -> Picture:
@@ -112,7 +120,7 @@ def read_image(image: Image.Image, limit: SizeLimit) -> Picture:
         limit.check(*size)
         image.load()
         exif = image.info.get("exif", b"")
-        return _picture(image, size, orientation(exif) if isinstance(exif, bytes) else 1)
+        return _picture(_rgb(image), size, orientation(exif) if isinstance(exif, bytes) else 1)
 
 
 def on_white(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -120,12 +128,25 @@ def on_white(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.array(_on_white(Image.fromarray(np.ascontiguousarray(rgba))))
 
 
-def _picture(image: Image.Image, size: tuple[int, int], turn: int) -> Picture:
-    rgb = _rgb(image)
+def _picture(rgb: Image.Image, size: tuple[int, int], turn: int) -> Picture:
     if turn in _TRANSPOSE:
         rgb = rgb.transpose(_TRANSPOSE[turn])
     width, height = size[::-1] if turn >= 5 else size
-    return Picture(np.array(rgb), width, height)
+    pixels = np.empty((rgb.height, rgb.width, 3), np.uint8)
+    for top, bottom, band in _bands(rgb):
+        pixels[top:bottom] = np.asarray(band)
+    return Picture(pixels, width, height)
+
+
+def _bands(image: Image.Image) -> Iterator[tuple[int, int, Image.Image]]:
+    """Yield (first row, row after the last, that part), so that no step needs a copy of all of a large picture."""
+    rows = max(1, _BAND_PX // image.width)
+    if rows >= image.height:
+        yield 0, image.height, image
+        return
+    for top in range(0, image.height, rows):
+        bottom = min(top + rows, image.height)
+        yield top, bottom, image.crop((0, top, image.width, bottom))
 
 
 def _reader(kind: Format) -> Callable[[IO[bytes]], ImageFile.ImageFile]:
@@ -158,6 +179,8 @@ def _explained(what: str) -> Iterator[None]:
         text = printable(str(error), 100)
         if isinstance(error, EOFError) or "truncated" in text.lower() or "not enough" in text:
             raise ImageError("truncated", f"the {what} is cut short") from error
+        if text.lower().startswith(("unsupported", "unknown pixel mode", "cannot handle")):
+            raise ImageError("unsupported_pixels", f"a kind of {what} that is not read: {text}") from error
         raise ImageError("corrupt", f"damaged {what}: {text or type(error).__name__}") from error
 
 
@@ -195,10 +218,10 @@ def _from_16_bits(image: Image.Image) -> Image.Image:
 def _on_white(image: Image.Image) -> Image.Image:
     if image.mode in ("La", "RGBa"):  # colours already multiplied by alpha
         image = image.convert(image.mode.upper())
-    rgba = image.convert("RGBA")
-    alpha = rgba.getchannel("A")
-    if alpha.getextrema()[0] == 255:
+    rgba = image if image.mode == "RGBA" else image.convert("RGBA")
+    if rgba.getchannel("A").getextrema()[0] == 255:
         return rgba.convert("RGB")
     white = Image.new("RGB", rgba.size, "white")
-    white.paste(rgba, mask=alpha)
+    for top, _, band in _bands(rgba):
+        white.paste(band, (0, top), band.getchannel("A"))
     return white
