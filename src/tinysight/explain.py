@@ -19,11 +19,14 @@ from tinysight.classify import Classifier
 from tinysight.errors import TinysightError, UsageError, printable
 from tinysight.labels import Prediction
 from tinysight.preprocess import Source, crop_box, encode_png, prepare, resize
-from tinysight.spec import Spec, layers
 
 # Heat colours at 0, 0.25, 0.5, 0.75 and 1, RGB 0..255: dark violet to light yellow, brighter means more.
 HEAT_COLOURS = ((38, 12, 92), (130, 24, 122), (214, 58, 84), (248, 136, 44), (252, 240, 144))
-STRONGEST_OPACITY = 0.75
+STRONGEST_OPACITY = 0.7
+OPAQUE_FROM = 0.8  # share of the strongest evidence at which the heat covers most
+PALENESS = 0.75  # how far the picture under the heat goes towards grey
+SMOOTHING_CELLS = 0.5  # standard deviation of the Gaussian between cells
+SMALLEST_EVIDENCE = 1e-6  # logits; less than this is no evidence and drawn as none
 LONGEST_SIDE_PX = 1600
 OUTSIDE_BRIGHTNESS = 0.45  # of what the crop leaves out and the network never saw
 
@@ -45,31 +48,23 @@ def class_activation_map(
     return heat
 
 
-def cell_centres(spec: Spec) -> NDArray[np.float64]:
-    """Return where the cells of the last feature map look, float64 ``(h,)``: pixels of the network's input, both axes.
+def spread(cells: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
+    """Spread h x w cells smoothly over ``height`` x ``width`` pixels, for the eye.
 
-    The centre of a cell's receptive field follows from strides and padding. TensorFlow pads (0, 1) at stride 2, so
-    the centres lie half a stride right of and below a plain division of the picture into h x h tiles.
+    Each pixel is the mean of all cells, weighted by a Gaussian of their distance; cell (i, j) stands in the middle of
+    tile (i, j) of the picture. The receptive fields' centres would lie half a tile right of and below that (TensorFlow
+    pads after, not before), but the trained filters look back to the left: comparing heat maps of photographs with
+    those of their mirror images puts the cells 0.15 tiles from the tiles' middles.
     """
-    centre, step = 0.5, 1.0
-    for layer in layers(spec):
-        if layer.kind == "pool":
-            return np.array([centre + step * cell for cell in range(layer.input_shape[0])])
-        centre += step * ((layer.kernel_size - 1) / 2 - layer.pad[0])
-        step *= layer.stride
-    raise AssertionError("every spec has a pool layer")
 
+    def weights(size: int, count: int) -> NDArray[np.float64]:
+        distance = (np.arange(size)[:, None] + 0.5) * count / size - (np.arange(count) + 0.5)
+        closeness = np.exp(-0.5 * (distance / SMOOTHING_CELLS) ** 2)
+        share: NDArray[np.float64] = closeness / closeness.sum(axis=1, keepdims=True)
+        return share
 
-def _interpolate(
-    heat: NDArray[np.float64], centres: NDArray[np.float64], height: int, width: int, side: int
-) -> NDArray[np.float64]:
-    """Spread cells over ``height`` x ``width`` pixels, linear between their centres, constant beyond them."""
-    rows, columns = (
-        np.stack([np.interp((np.arange(size) + 0.5) * side / size, centres, unit) for unit in np.eye(len(centres))])
-        for size in (height, width)
-    )
-    spread: NDArray[np.float64] = rows.T @ heat @ columns
-    return spread
+    smooth: NDArray[np.float64] = weights(height, cells.shape[0]) @ cells @ weights(width, cells.shape[1]).T
+    return smooth
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -83,7 +78,6 @@ class Explanation:
         heat: float32 ``(h, w)``, what each feature cell adds to the logit; ``heat.mean() + bias == logit``.
         pixels: uint8 ``(H, W, 3)``, the whole upright picture as decoded, at most 1600 px long.
         box: (top, left, height, width) in pixels of the part that the network saw.
-        spec: the network, for the cells' positions.
     """
 
     prediction: Prediction
@@ -91,26 +85,24 @@ class Explanation:
     bias: float
     heat: NDArray[np.float32]
     pixels: NDArray[np.uint8]
-    box: tuple[float, float, float, float]
-    spec: Spec
+    box: tuple[int, int, int, int]
 
     def overlay(self) -> NDArray[np.uint8]:
         """Return the picture with the evidence for the class in colour, uint8 ``(H, W, 3)``.
 
         Opacity and colour follow the evidence from none to the most found in this picture; cells that speak against
-        the class stay clear. What the crop left out is darkened.
+        the class stay clear. The picture is paled so that the heat is what has colour; what the crop left out is dark.
         """
-        top, left, height, width = (round(value) for value in self.box)
-        evidence = np.maximum(self.heat.astype(np.float64), 0)
-        strongest = float(evidence.max())
-        evidence = evidence / strongest if strongest > 0 else evidence
-        share = _interpolate(evidence, cell_centres(self.spec), height, width, self.spec.resolution)
+        top, left, height, width = self.box
+        evidence = spread(np.maximum(self.heat, 0).astype(np.float64), height, width)
+        share = evidence / max(float(evidence.max()), SMALLEST_EVIDENCE)
         positions = np.linspace(0, 1, len(HEAT_COLOURS))
         colour = np.stack([np.interp(share, positions, c) for c in zip(*HEAT_COLOURS, strict=True)], axis=-1)
         canvas = self.pixels * OUTSIDE_BRIGHTNESS
         seen = self.pixels[top : top + height, left : left + width]
-        opacity = (share * STRONGEST_OPACITY)[..., None]
-        canvas[top : top + height, left : left + width] = seen * (1 - opacity) + colour * opacity
+        pale = seen * (1 - PALENESS) + seen.mean(axis=2, keepdims=True) * PALENESS
+        opacity = (np.clip(share / OPAQUE_FROM, 0, 1) * STRONGEST_OPACITY)[..., None]
+        canvas[top : top + height, left : left + width] = pale * (1 - opacity) + colour * opacity
         overlay: NDArray[np.uint8] = np.rint(canvas).astype(np.uint8)
         return overlay
 
@@ -162,5 +154,4 @@ def explain(classifier: Classifier, source: Source, index: int | None = None) ->
         heat=class_activation_map(output.features[0], arrays["conv_preds.kernel"], prediction.index),
         pixels=shown,
         box=crop_box(shown.shape[0], shown.shape[1], classifier.recipe),
-        spec=spec,
     )
