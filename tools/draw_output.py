@@ -1,6 +1,6 @@
 """Draw what a command prints on a terminal as SVG, for the README.
 
-    python tools/draw_output.py docs/images/predict.svg tinysight predict examples/analog_clock.jpg
+    python tools/draw_output.py docs/images/readme/predict.svg tinysight predict examples/analog_clock.jpg
 
 The command runs with colours on; the drawing needs no font or other file from the network.
 """
