@@ -88,6 +88,18 @@ def offline(real_checkpoint, monkeypatch):
     return real_checkpoint
 
 
+@pytest.mark.parametrize(("alpha", "name"), [(0.25, "mobilenet_2_5_224"), (0.75, "mobilenet_7_5_224")])
+def test_a_file_in_the_layout_of_keras_loads_both_ways(keras, shared, alpha, name):
+    file = shared / "weights" / f"{name}_from_tfjs.h5"
+    if not file.is_file():
+        pytest.skip(f"needs ../shared/weights/{file.name}")
+    ours, theirs = MobileNet(alpha=alpha, weights=file), keras.applications.MobileNet(alpha=alpha, weights=None)
+    theirs.load_weights(file)
+    expected = variables_by_name(theirs)
+    for variable_name, variable in variables_by_name(ours).items():
+        np.testing.assert_array_equal(variable.numpy(), expected[variable_name].numpy())
+
+
 @pytest.mark.weights
 def test_the_tutorials_lines(keras, offline):
     picture = Path(__file__).parents[2] / "examples" / "traffic_light.jpg"
