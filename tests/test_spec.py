@@ -55,6 +55,19 @@ def test_default_is_table_1():
     assert rows == TABLE_1
 
 
+def test_defaults_are_those_of_the_released_weights():
+    assert Spec().to_dict() == {
+        "alpha": 1.0,
+        "resolution": 224,
+        "depth_multiplier": 1,
+        "num_classes": 1000,
+        "dropout": 1e-3,
+        "include_top": True,
+        "padding": "keras",
+        "bn_epsilon": 1e-3,
+    }
+
+
 def test_137_arrays_and_28_weighted_layers():
     assert len(array_shapes(Spec())) == 137
     assert sum(layer.weight_shape != () for layer in layers(Spec())) == 28
