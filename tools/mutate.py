@@ -165,7 +165,7 @@ def run(mutation: Mutation, folder: Path) -> str | None:
     result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     path.write_text(text, encoding="utf-8")
     red = re.search(r"^(?:FAILED|ERROR) (\S+)", result.stdout, re.MULTILINE)
-    return red[1] if result.returncode == 1 and red else None
+    return red[1] if result.returncode != 0 and red else None
 
 
 def main(words: list[str]) -> int:
