@@ -161,7 +161,7 @@ def _boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 _TIFF_INTEGERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 _TIFF_BLOBS = (1, 2, 6, 7)  # byte strings stay as they are; anything else becomes a list of Python numbers
-_WIDTH, _HEIGHT, _SAMPLES, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 277, 322, 323
+_WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 258, 262, 322, 323
 
 
 def _tiff(data: bytes, limit: SizeLimit) -> Reduced:
@@ -180,7 +180,7 @@ def _tiff(data: bytes, limit: SizeLimit) -> Reduced:
         if count > _MAX_TIFF_VALUES and kind not in _TIFF_BLOBS:
             reason = "corrupt" if count > len(data) else "too_slow"
             raise ImageError(reason, f"the TIFF file has a tag of {count:,} numbers; {_MAX_TIFF_VALUES:,} are read")
-        if kind in _TIFF_INTEGERS:
+        if kind in _TIFF_INTEGERS and count == 1:
             (value,) = struct.unpack_from(order + _TIFF_INTEGERS[kind], data, position)
             numbers[tag] = max(value, numbers.get(tag, 0))
     if found < number:
@@ -188,7 +188,7 @@ def _tiff(data: bytes, limit: SizeLimit) -> Reduced:
     limit.check(numbers.get(_WIDTH, 0), numbers.get(_HEIGHT, 0))
     # A tile is decoded whole, however little of it the picture shows.
     limit.check(numbers.get(_TILE_WIDTH, 1), numbers.get(_TILE_HEIGHT, 1))
-    return Reduced(data)
+    return Reduced(data, bit_depth=numbers.get(_BITS, 1), white_is_zero=numbers.get(_PHOTOMETRIC, 0) == 0)
 
 
 _READERS: dict[Format, Callable[[bytes, SizeLimit], Reduced]] = {

@@ -51,9 +51,14 @@ class SizeLimit(NamedTuple):
 
 
 class Reduced(NamedTuple):
-    """What a decoder is given: ``data``; ``size`` (width, height) where the container was read; ``exif`` if found."""
+    """What a decoder is given.
+
+    ``data`` is a whole file; ``size`` is (width, height) and ``exif`` the EXIF block, where the container told. Grey
+    samples of PNG and TIFF have ``bit_depth`` bits and may count from white to black.
+    """
 
     data: bytes
     size: tuple[int, int] | None = None
     exif: bytes = b""
     bit_depth: int = 8
+    white_is_zero: bool = False

@@ -102,7 +102,8 @@ def _load(
         image.load()
         # Pillow turns TIFF files itself.
         turn = 1 if kind == "TIFF" else orientation(reduced.exif or image.info.get("exif", b""))
-        return _rgb(image), size, turn
+        deep = image.mode.startswith("I;16")
+        return _rgb(_from_16_bits(image, reduced.bit_depth, reduced.white_is_zero) if deep else image), size, turn
 
 
 def read_image(image: Image.Image, limit: SizeLimit) -> Picture:
@@ -206,9 +207,11 @@ def _rgb(image: Image.Image) -> Image.Image:
     return image
 
 
-def _from_16_bits(image: Image.Image) -> Image.Image:
+def _from_16_bits(image: Image.Image, bit_depth: int = 16, white_is_zero: bool = False) -> Image.Image:
+    """Return 16-bit grey as 8-bit grey; Pillow stores 12-bit samples as they are, and never turns TIFF's negatives."""
     values = np.asarray(image)
-    grey = Image.fromarray((values >> 8).astype(np.uint8))
+    upper = (values >> (4 if bit_depth == 12 else 8)).astype(np.uint8)
+    grey = Image.fromarray(255 - upper if white_is_zero else upper)
     key = image.info.get("transparency")
     if isinstance(key, int):
         grey.putalpha(Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8)))

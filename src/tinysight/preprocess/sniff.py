@@ -74,6 +74,8 @@ def _iso_media(data: bytes) -> Format:
         return "AVIF"
     if brands & _HEIF_BRANDS:
         return "HEIF"
+    if len(data) < 16:
+        raise ImageError("truncated", "the file is cut short before it says what it is")
     raise ImageError("unsupported_format", f"this is an MP4 or a similar video; {ACCEPTED} are read")
 
 
