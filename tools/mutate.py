@@ -115,10 +115,10 @@ MUTATIONS = (
         "tests/engines",
     ),
     Mutation(
-        "crop of the default recipe",
-        "preprocess/recipe.py",
-        "crop_fraction: float = 1.0",
-        "crop_fraction: float = 0.875",
+        "crop of the centred square",
+        "preprocess/prepare.py",
+        "min(height, width) * recipe.crop_fraction",
+        "min(height, width) * recipe.crop_fraction * 0.9",
         "tests/preprocess",
     ),
     Mutation(
