@@ -121,7 +121,7 @@ def from_checkpoint(
         name: of the Keras model; by default Keras', such as ``mobilenet_1.00_224``.
 
     Returns:
-        A Keras model with the checkpoint's weights.
+        A Keras model with the checkpoint's weights; its input is in the range that the card's recipe states.
 
     Raises:
         CheckpointError: the file is damaged or not one of ours.
