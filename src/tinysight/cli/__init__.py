@@ -12,7 +12,7 @@ import sys
 
 import click
 
-from tinysight.errors import GateError, TinysightError, UsageError
+from tinysight.errors import GateError, TinysightError, UsageError, printable
 
 # verb -> (module, what it does in one line)
 VERBS = {
@@ -77,8 +77,13 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         result = command.main(arguments, prog_name="tinysight", standalone_mode=False)
         sys.stdout.flush()
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        return error.exit_code
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        help_hint = f" (see {context.command_path} --help)" if context else ""
+        click.echo(f"Error: {printable(error.format_message(), 500)}{help_hint}", err=True)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
