@@ -19,6 +19,12 @@ def by_layer(arrays):
     return found
 
 
+def texts(names, style: int):
+    """As Keras 2 stores them, all of one length, or as Keras 3 does, each of its own."""
+    encoded = [name.encode() for name in names]
+    return np.array(encoded, "S") if style == 2 and names else encoded
+
+
 def legacy(group, arrays, *, style: int = 2, weightless: bool = True) -> None:
     """Fill a file or group; Keras 2 says ``conv_dw_1/depthwise_kernel:0``, Keras 3 ``conv_dw_1/kernel``."""
     names = []
@@ -30,11 +36,11 @@ def legacy(group, arrays, *, style: int = 2, weightless: bool = True) -> None:
             keras_part = "depthwise_kernel" if style == 2 and "_dw_" in layer and part == "kernel" else part
             weights.append(f"{layer}/{keras_part}" + (":0" if style == 2 else ""))
             sub.create_dataset(weights[-1], data=array)
-        sub.attrs["weight_names"] = [name.encode() for name in weights]
+        sub.attrs["weight_names"] = texts(weights, style)
         if weightless and layer.endswith("_bn"):
             names.append(layer.replace("_bn", "_relu"))
             group.create_group(names[-1]).attrs["weight_names"] = []
-    group.attrs["layer_names"] = [name.encode() for name in names]
+    group.attrs["layer_names"] = texts(names, style)
     group.attrs["backend"] = b"tensorflow"
     group.attrs["keras_version"] = b"2.1.5"
 

@@ -16,7 +16,7 @@ from tinysight.errors import CheckpointError, printable
 from tinysight.importers import wire
 
 DT_FLOAT = 1
-MAX_NODES = 10_000  # the real graph has 559
+MAX_NODES = 5_000  # the real graph has 559
 MAX_RANK = 8
 MAX_IDENTITIES = 8  # in a row; freezing leaves one
 

@@ -11,15 +11,16 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinysight.errors import CheckpointError, MissingExtraError, printable
-from tinysight.importers.files import display_name
+from tinysight.importers.files import display_name, read_bytes
+from tinysight.importers.hdf5_heap import heap_problem
 
+MAX_FILE_BYTES = 512 << 20  # a full model of alpha 1.0 with its optimizer has about 55 MB
 MAX_MEMBERS = 1000  # of one group; the whole network has about 90 layers
 MAX_ATTRIBUTE_BYTES = 4 << 20
 MAX_ATTRIBUTE_ITEMS = 10_000
@@ -93,13 +94,16 @@ class Hdf5File:
         """Return the names in a group.
 
         Raises:
-            CheckpointError: more than ``MAX_MEMBERS``.
+            CheckpointError: more than ``MAX_MEMBERS``, or a name that is not UTF-8.
         """
         with self.guard(group.name):
             count = len(group)
-            if count <= MAX_MEMBERS:
-                return list(group)
-        raise self.error(group.name, f"has {count} members; a MobileNet v1 has fewer than {MAX_MEMBERS}")
+            names = list(group) if count <= MAX_MEMBERS else []
+        if count > MAX_MEMBERS:
+            raise self.error(group.name, f"has {count} members; a MobileNet v1 has fewer than {MAX_MEMBERS}")
+        if not all(isinstance(name, str) for name in names):  # h5py gives bytes where it cannot decode
+            raise self.error(group.name, "has a member whose name is not UTF-8")
+        return names
 
     def texts(self, obj: Any, name: str) -> list[str] | None:
         """Return an attribute that is one text or a list of texts, or None when it is absent.
@@ -107,15 +111,23 @@ class Hdf5File:
         Raises:
             CheckpointError: too large, or not text.
         """
+        import h5py
+
         what = f"attribute {name} of {obj.name}"
         with self.guard(what):
             if name not in obj.attrs:
                 return None
             attribute = obj.attrs.get_id(name)
-            items = math.prod(attribute.shape or ())
-            if items <= MAX_ATTRIBUTE_ITEMS and items * attribute.dtype.itemsize <= MAX_ATTRIBUTE_BYTES:
-                return [_text(value) for value in np.atleast_1d(np.asarray(obj.attrs[name], dtype=object)).tolist()]
-        raise self.error(what, "is too large")
+            shape, dtype = attribute.shape, attribute.dtype
+            if shape == (0,):
+                return []  # of numbers, as Keras writes an empty list
+            # The type comes first: HDF5 2.0 crashes when it reads lists of a variable length of an unknown kind.
+            if shape is None or len(shape) > 1 or h5py.check_string_dtype(dtype) is None:
+                raise self.error(what, "is not text")
+            items = math.prod(shape)
+            if items > MAX_ATTRIBUTE_ITEMS or items * dtype.itemsize > MAX_ATTRIBUTE_BYTES:
+                raise self.error(what, "is too large")
+            return [_text(value) for value in np.atleast_1d(np.asarray(obj.attrs[name], dtype=object)).tolist()]
 
     def integer(self, obj: Any, name: str) -> int | None:
         """Return an attribute that is one whole number, or None when it is absent.
@@ -216,7 +228,7 @@ def open_hdf5(path: str | os.PathLike[str]) -> Iterator[Hdf5File]:
     """Open an HDF5 file for reading, and close it.
 
     Raises:
-        CheckpointError: damaged or cut short.
+        CheckpointError: damaged, cut short, or larger than ``MAX_FILE_BYTES``.
         MissingExtraError: h5py is not installed.
     """
     try:
@@ -224,9 +236,14 @@ def open_hdf5(path: str | os.PathLike[str]) -> Iterator[Hdf5File]:
     except ImportError:
         raise MissingExtraError("h5py", "h5") from None
     where = display_name(path)
+    data = read_bytes(path, MAX_FILE_BYTES)
+    problem, size = heap_problem(data), len(data)
+    del data
     try:
         root = h5py.File(os.fspath(path), "r")
     except DAMAGE as error:
         raise CheckpointError(f"{where}: HDF5 file is damaged or cut short: {printable(str(error), 100)}") from None
     with root:
-        yield Hdf5File(root, where, Path(path).stat().st_size)
+        if problem is not None:
+            raise CheckpointError(f"{where}: HDF5 file {problem}")
+        yield Hdf5File(root, where, size)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
-MAX_FIELDS = 128  # in one message, unless the reader says otherwise
+MAX_FIELDS = 64  # in one message, unless the reader says otherwise
 MAX_PACKED_BYTES = 1024  # lists of integers here are strides and the like
 MAX_VARINT_BYTES = 10
 
