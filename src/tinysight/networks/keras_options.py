@@ -19,6 +19,7 @@ from tinysight.spec import (
     RELEASED_RESOLUTIONS,
     Spec,
     array_shapes,
+    layers,
 )
 
 Arrays = dict[str, NDArray[np.float32]]
@@ -141,8 +142,8 @@ def _fit(asked: Spec, found: Spec, arrays: Arrays, where: str) -> tuple[Spec, Ar
     shapes = array_shapes(asked)
     if any(name not in arrays or arrays[name].shape != shape for name, shape in shapes.items()):
         raise UsageError(f"{where} holds a network of {_traits(found)}; asked for {_traits(asked)}")
-    # 'keras' and 'same' are one rule at even sizes, where such weights were trained; 'symmetric' never is.
-    if (asked.padding == "symmetric") != (found.padding == "symmetric"):
+    # At the size of the training the two rules must be one: 'keras' and 'same' are while every side is even.
+    if [row.pad for row in layers(found)] != [row.pad for row in layers(replace(found, padding=asked.padding))]:
         raise UsageError(
             f"{where} was trained with padding={found.padding!r}, asked for padding={asked.padding!r}: "
             "the answers would be wrong"
