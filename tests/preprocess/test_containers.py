@@ -196,6 +196,14 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_takes_memory_or_time(
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
 
 
+@pytest.mark.parametrize("kind", FORMATS)
+def test_the_limit_holds_for_each_format(kind):
+    data = saved(PICTURE, kind)
+    assert decode(data, max_pixels=40 * 56).shape == (40, 56, 3)
+    with pytest.raises(ImageError, match="56 x 40 pixels; at most 2,239"):
+        decode(data, max_pixels=40 * 56 - 1)
+
+
 def test_the_limit_itself_is_allowed():
     row = b"\0" * 1001
     assert decode(png(8000, 100, 1, 0, row * 100), max_pixels=800_000).shape == (100, 8000, 3)

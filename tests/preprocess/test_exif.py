@@ -1,6 +1,8 @@
 """RELIABILITY 4: which way up a picture is, in every format that can say so, and what damage does."""
 
 import io
+import struct
+import time
 
 import numpy as np
 import pytest
@@ -85,13 +87,27 @@ def test_damaged_exif_means_upright(kind, block, silent_stderr):
         good = OTHER_TAG[6:] if kind == "AVIF" else exif_block(6)[6:]
         at = data.index(good)
         data = data[:at] + block[6:][: len(good)].ljust(len(good), b"\0") + data[at + len(good) :]
-    np.testing.assert_array_equal(decode(data), decode(plain))
+    picture = read_picture(data)
+    assert (picture.width, picture.height) == (32, 48)
+    np.testing.assert_array_equal(picture.pixels, decode(plain))
+
+
+def test_damaged_directories_of_a_tiff_are_not_read(silent_stderr):
+    """Pillow would read all 600,000 entries of this EXIF directory before it gave the pixels."""
+    tags = [(256, 4, 8), (257, 4, 1), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 16), (278, 4, 1), (34665, 4, 300)]
+    directory = struct.pack("<Q", len(tags)) + b"".join(struct.pack("<HHQQ", t, k, 1, v) for t, k, v in tags)
+    data = (b"II+\0\x08\0\0\0" + struct.pack("<Q", 16) + directory).ljust(300, b"\0")
+    data += struct.pack("<Q", 600_000) + b"".join(struct.pack("<HHQQ", i % 60_000, 3, 1, 1) for i in range(600_000))
+    start = time.process_time()
+    assert decode(data).shape == (1, 8, 3)
+    assert time.process_time() - start < 0.3
 
 
 def test_only_the_first_block_and_twice_the_signature():
     assert orientation(b"Exif\0\0" + exif_block(5)) == 5
     assert orientation(exif_block(7, ">")[6:]) == 7
     assert orientation(b"") == 1
+    assert [orientation(exif_block(value)) for value in range(11)] == [1, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1]
 
 
 def test_a_pillow_image_is_turned_once():

@@ -112,7 +112,7 @@ def test_one_transparent_grey_at_each_depth(depth):
 @pytest.mark.parametrize("depth", [8, 16])
 def test_one_transparent_colour(depth):
     dtype = ">u2" if depth == 16 else "u1"
-    factor = 257 if depth == 16 else 1
+    factor = 256 if depth == 16 else 1
     pixels = np.array([[[1, 2, 3], [200, 100, 50], [1, 2, 4]]]) * factor
     key = (np.array([200, 100, 50]) * factor).astype(">u2").tobytes()
     data = png(3, 1, depth, 2, b"\0" + pixels.astype(dtype).tobytes(), png_chunk(b"tRNS", key))

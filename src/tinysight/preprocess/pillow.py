@@ -100,8 +100,8 @@ def _load(
             # Otherwise Pillow reads the EXIF directories, which nobody has checked, when it loads the pixels.
             image.is_animated = True  # type: ignore[attr-defined]
         image.load()
-        # Pillow turns TIFF files itself.
-        turn = 1 if kind == "TIFF" else orientation(reduced.exif or image.info.get("exif", b""))
+        # TIFF has no EXIF block here: Pillow turns these files itself.
+        turn = orientation(reduced.exif or image.info.get("exif", b""))
         deep = image.mode.startswith("I;16")
         return _rgb(_from_16_bits(image, reduced.bit_depth, reduced.white_is_zero) if deep else image), size, turn
 
