@@ -229,7 +229,7 @@ def test_metadata_never_reaches_the_decoder():
 
 
 DAMAGED = {
-    "PNG pixel checksum": (VARIANTS["PNG"][:-17] + b"\0" + VARIANTS["PNG"][-16:], "corrupt"),
+    "PNG pixel checksum": (VARIANTS["PNG"][:-14] + b"\0" + VARIANTS["PNG"][-13:], "corrupt"),
     "PNG without pixels": (VARIANTS["PNG"][:33] + VARIANTS["PNG"][-12:], "corrupt"),
     "PNG chunk name": (VARIANTS["PNG"].replace(b"IDAT", b"I\x1b[m"), "corrupt"),
     "PNG of no width": (png(0, 8, 8, 2, b""), "corrupt"),
