@@ -2,12 +2,11 @@
 
 import csv
 import os
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
+from picture_makers import measured
 
 from tinysight.errors import ImageError
 from tinysight.preprocess import MAX_PIXELS, Recipe, prepare, read_picture
@@ -91,31 +90,6 @@ def test_equal_pictures_have_equal_pixels(corpus):
         assert difference <= float(row["max_abs_diff"]), name
         compared += 1
     assert compared >= 60
-
-
-MEASURE = """
-import resource, sys, time
-from tinysight.errors import ImageError
-from tinysight.preprocess import Recipe, decode, encode_png, prepare
-import numpy as np
-prepare(decode(encode_png(np.zeros((300, 300, 3), np.uint8))), Recipe())
-for path in sys.argv[1:]:
-    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
-    try:
-        prepare(decode(path), Recipe())
-        answer = "read"
-    except ImageError as error:
-        answer = error.reason
-    grown_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    print(answer, f"{time.process_time() - start:.3f}", grown_kb, sep="\t")
-"""
-
-
-def measured(paths) -> list[tuple[str, float, int]]:
-    """Read files in a fresh process: what came out, processor seconds, growth of the peak memory in kB."""
-    command = [sys.executable, "-c", MEASURE, *map(str, paths)]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    return [(answer, float(seconds), int(grown)) for answer, seconds, grown in (line.split("\t") for line in lines)]
 
 
 def test_too_many_pixels_cost_nothing(corpus):

@@ -138,6 +138,21 @@ def test_pipes_devices_and_sockets_never_block(tmp_path):
     assert results == ["not_a_regular_file"] * 4
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="platform has no pipes with names")
+def test_what_is_no_file_is_not_even_opened(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "fifo")
+    monkeypatch.setattr(os, "open", lambda *_: pytest.fail("opened"))
+    assert reason_of(tmp_path / "fifo") == "not_a_regular_file"
+
+
+def test_a_name_that_changes_hands_is_looked_at_again(tmp_path, monkeypatch):
+    file = tmp_path / "file"
+    file.write_bytes(DATA)
+    regular = os.stat(file)  # noqa: PTH116
+    monkeypatch.setattr(os, "stat", lambda *_args, **_options: regular)
+    assert reason_of("/dev/zero") == "not_a_regular_file"
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
 def test_a_file_that_may_not_be_read(tmp_path):
     path = tmp_path / "secret.png"

@@ -133,6 +133,15 @@ def test_cmyk_is_not_a_negative():
     assert np.abs(decode(saved(cmyk, "JPEG", quality=95)).astype(int) - PICTURE).mean() < 3
 
 
+def test_jpeg_that_holds_rgb_is_not_read_as_ycc():
+    data = saved(IMAGE, "JPEG", quality=95, keep_rgb=True)
+    assert np.abs(decode(data).astype(int) - PICTURE).mean() < 3
+    # Named 1, 2, 3 as YCC parts are, only the Adobe segment still tells.
+    renamed = data.replace(b"R\x11\0G\x11\0B\x11\0", b"\1\x11\0\2\x11\0\3\x11\0").replace(b"R\0G\0B\0", b"\1\0\2\0\3\0")
+    assert renamed != data
+    np.testing.assert_array_equal(decode(renamed), decode(data))
+
+
 def test_run_length_coded_bitmap():
     expected = np.stack([GREY, 255 - GREY, GREY], axis=-1)
     np.testing.assert_array_equal(decode(bmp_rle8(GREY)), expected)
