@@ -10,4 +10,4 @@ def silent_stderr(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFi
     """Fail when anything, in Python or in C, writes to standard output or error, or logs a warning."""
     yield
     assert capfd.readouterr() == ("", "")
-    assert [record for record in caplog.records if record.levelname != "DEBUG"] == []
+    assert [record for record in caplog.get_records("call") if record.levelname != "DEBUG"] == []

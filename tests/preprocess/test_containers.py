@@ -199,6 +199,12 @@ def test_the_size_is_known_before_a_decoder_is_asked(name):
         reduce(sniff(data), data, SizeLimit(40 * 56 - 1))
 
 
+def test_the_bits_of_a_lossless_webp_size():
+    data = saved(gradient(3, 700), "WEBP", lossless=True)
+    with pytest.raises(ImageError, match="700 x 3 pixels"):
+        reduce("WEBP", data, SizeLimit(1))
+
+
 @pytest.mark.parametrize("kind", FORMATS)
 def test_the_limit_holds_for_each_format(kind):
     data = saved(PICTURE, kind)

@@ -142,14 +142,7 @@ def test_extreme_proportions_take_little_memory(shape, tmp_path):
     (tmp_path / "thin.png").write_bytes(encode_png(np.zeros((*shape, 3), np.uint8)))
     (answer, _, grown_kb), *_ = measured([tmp_path / "thin.png"], resolution=4096)
     assert answer == "read"
-    assert grown_kb < 400_000  # without care 4096 x 131,072 pixels in between: 2 GB
-
-
-def test_thin_pictures_shrink_before_they_grow():
-    pixels = gradient(6000, 4)
-    whole = np.asarray(Image.fromarray(pixels).resize((64, 64), Image.Resampling.BILINEAR))
-    prepared = prepare(pixels, Recipe(resolution=64, crop="squash"))
-    assert np.abs(prepared.astype(int) - whole).max() <= 1
+    assert grown_kb < 400_000  # rows first would make 4096 x 131,072 pixels in between: 2 GB
 
 
 def test_scale_is_keras_to_the_bit():

@@ -1,5 +1,7 @@
 """Nothing a decoder has to say gets out, and nothing of other code is silenced."""
 
+import contextlib
+import io
 import logging
 import random
 import threading
@@ -57,6 +59,16 @@ def test_all_is_as_before_afterwards():
     assert logging.getLogger("PIL.TiffImagePlugin").disabled == disabled
     with pytest.warns(UserWarning, match="mine"), quiet():
         warnings.warn("mine", UserWarning, stacklevel=1)
+
+
+def test_libtiff_speaks_to_others_as_before(capfd):
+    for read in (decode, lambda data: Image.open(io.BytesIO(data)).load()):
+        assert capfd.readouterr().err == ""
+        for data in damaged_tiffs()[:25]:
+            with contextlib.suppress(ImageError, OSError), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                read(data)
+    assert "Fax4Decode" in capfd.readouterr().err
 
 
 def test_overlapping_threads_put_things_back():

@@ -98,9 +98,6 @@ def _resized(image: Image.Image, width: int, height: int, resample: str) -> Imag
     from PIL import Image
 
     kernel = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}[resample]
-    if image.width < width and image.height > height:
-        # Pillow goes along the rows first: 1 x 60,000 pixels would become 224 x 60,000 in between. Shrink first.
-        image = image.resize((image.width, height), kernel)
     return image.resize((width, height), kernel)
 
 
