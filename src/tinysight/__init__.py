@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         TinysightError,
         UsageError,
     )
-    from tinysight.explain import Explanation, explain
+    from tinysight.explain import Explanation
     from tinysight.labels import Label, Prediction
     from tinysight.models import import_model, open_model
     from tinysight.preprocess.recipe import Recipe
@@ -47,7 +47,6 @@ _HOMES = {
     "StoreError": "errors",
     "TinysightError": "errors",
     "UsageError": "errors",
-    "explain": "explain",
     "import_model": "models",
     "layers": "spec",
     "open_model": "models",
@@ -72,7 +71,6 @@ __all__ = [
     "TinysightError",
     "UsageError",
     "__version__",
-    "explain",
     "import_model",
     "layers",
     "open_model",

@@ -34,7 +34,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     Raises:
         OSError: the folder is missing, full or read-only; the target is a folder.
     """
-    temporary = target.parent / f".{target.name[:80]}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+    temporary = target.parent / f".tinysight.{os.getpid()}.{secrets.token_hex(4)}.tmp"
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary

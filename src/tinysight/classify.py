@@ -22,11 +22,10 @@ from tinysight.labels import Prediction, top_k
 from tinysight.models import open_model
 from tinysight.preprocess import Picture, Source, prepare, read_picture
 from tinysight.preprocess.recipe import Recipe, recipe_named
+from tinysight.spec import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from tinysight.store import Progress, Settings
-
-DEFAULT_MODEL = "mobilenet_v1_1.0_224"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import operator
 import os
-import stat
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinysight.errors import CheckpointError, EngineError, UsageError, printable
+from tinysight.regular import open_regular
 
 MAX_FILE_BYTES = 4_194_304  # the 21,841 names of the full ImageNet, all synonyms included, take a quarter of it
 MAX_LABEL_CHARACTERS = 500
@@ -186,13 +186,10 @@ def _count_hint(names: list[str], num_classes: int) -> str:
 
 def _read_bounded(path: Path, where: str) -> bytes:
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe or device would block or never end
-            raise CheckpointError(f"{where}: not a regular file")
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(MAX_FILE_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise CheckpointError(f"{where}: cannot be read: {reason}") from error
+    except OSError as error:
+        raise CheckpointError(f"{where}: cannot be read: {error.strerror or error}") from error
     if len(data) > MAX_FILE_BYTES:
         raise CheckpointError(f"{where}: larger than the {MAX_FILE_BYTES} bytes a list of labels may have")
     return data

@@ -91,4 +91,4 @@ def find_pictures(names: Iterable[str]) -> Iterator[Found]:
             yield Found(path)
         if empty:
             what = "folder holds no pictures" if os.path.isdir(name) else "pattern matches no file"  # noqa: PTH112
-            yield Found(name, f"{what}")
+            yield Found(name, what)

@@ -39,8 +39,11 @@ KERNEL_SIZE = 3
 MIN_RESOLUTION = 32  # five halvings leave one pixel
 MAX_SIZE = 2**20  # of any of them: far above every use, and no count built from it leaves what a float can hold
 
+MIN_EPSILON = 1e-12  # a smaller one is lost beside any variance in float32
+
 RELEASED_ALPHAS = (1.0, 0.75, 0.5, 0.25)
 RELEASED_RESOLUTIONS = (224, 192, 160, 128)
+DEFAULT_MODEL = "mobilenet_v1_1.0_224"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Spec:
         padding: ``keras`` pads (0, 1) at every stride-2 depthwise layer and as TensorFlow at the stem; ``same`` is
             TensorFlow's rule everywhere (TF-slim, TFLite; equal to ``keras`` while the sides are even);
             ``symmetric`` pads (1, 1) everywhere (PyTorch, timm).
-        bn_epsilon: added to the batch-norm variance, > 0; 1e-3 in Keras and TF-slim, 1e-5 in timm.
+        bn_epsilon: added to the batch-norm variance, >= 1e-12; 1e-3 in Keras and TF-slim, 1e-5 in timm.
 
     Raises:
         UsageError: a value outside its range.
@@ -75,8 +78,8 @@ class Spec:
     def __post_init__(self) -> None:
         for name in ("alpha", "dropout", "bn_epsilon"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-                raise UsageError(f"{name} must be a finite number, received {value!r}")
+            if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MAX_SIZE:
+                raise UsageError(f"{name} must be a number of at most {MAX_SIZE}, received {repr(value)[:20]}")
         for name, least in (("resolution", MIN_RESOLUTION), ("depth_multiplier", 1), ("num_classes", 1)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
@@ -88,8 +91,8 @@ class Spec:
             raise UsageError(f"alpha must be above 0, received {self.alpha!r}")
         if not 0 <= self.dropout < 1:
             raise UsageError(f"dropout must be at least 0 and below 1, received {self.dropout!r}")
-        if self.bn_epsilon <= 0:
-            raise UsageError(f"bn_epsilon must be above 0, received {self.bn_epsilon!r}")
+        if self.bn_epsilon < MIN_EPSILON:
+            raise UsageError(f"bn_epsilon must be at least {MIN_EPSILON}, received {self.bn_epsilon!r}")
         if not isinstance(self.include_top, bool):
             raise UsageError(f"include_top must be True or False, received {self.include_top!r}")
         if self.padding not in get_args(Padding):

@@ -109,7 +109,7 @@ def test_our_own_file_needs_no_import_and_a_broken_one_says_why(tmp_path):
     with pytest.raises(UsageError, match="is a tinysight model file already"):
         import_model(path)
     path.write_bytes(path.read_bytes()[:-10])
-    with pytest.raises(CheckpointError, match=r"model.safetensors: not a valid safetensors file"):
+    with pytest.raises(CheckpointError, match=r"model.safetensors has \d+ bytes of values"):
         import_model(path)
 
 

@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinysight.costs import peak_activation
 from tinysight.errors import CheckpointError, UsageError
 from tinysight.labels import Label
 from tinysight.preprocess.recipe import Recipe, recipe_from_dict
 from tinysight.spec import Spec, spec_from_dict
 
 MAX_PROBES = 16
+MAX_NAME = 200
 MAX_TEXT = 10_000
+MAX_ACTIVATION_BYTES = 2 << 30  # a small file can describe a network that no machine could run
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -66,13 +69,18 @@ class Card:
     probes: tuple[Probe, ...] = ()
 
     def __post_init__(self) -> None:
-        for field in ("name", "licence", "source"):
+        if not self.name.isprintable() or not 1 <= len(self.name) <= MAX_NAME:
+            raise CheckpointError(f"the card's name must be 1 to {MAX_NAME} printable characters")
+        for field in ("licence", "source"):
             if len(getattr(self, field)) > MAX_TEXT:
                 raise CheckpointError(f"the card's {field} is longer than {MAX_TEXT} characters")
         if self.recipe.resolution != self.spec.resolution:
             raise CheckpointError(
                 f"the recipe makes pictures of {self.recipe.resolution} px, the network takes {self.spec.resolution} px"
             )
+        peak = peak_activation(self.spec).float32_bytes
+        if peak > MAX_ACTIVATION_BYTES:
+            raise CheckpointError(f"the network needs {peak:,} bytes for one picture; at most {MAX_ACTIVATION_BYTES:,}")
         if self.labels is not None and len(self.labels) != self.spec.num_classes:
             raise CheckpointError(f"{len(self.labels)} labels for {self.spec.num_classes} classes")
         if len(self.probes) > MAX_PROBES:
@@ -162,5 +170,5 @@ def card_from_json(text: str) -> Card:
             source=_text(fields["source"]),
             probes=tuple(_probe(value) for value in _entries(fields["probes"])),
         )
-    except (UsageError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (UsageError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         raise CheckpointError(f"the model's card is damaged: {str(error)[:200]}") from None

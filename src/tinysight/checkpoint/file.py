@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
-import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinysight.atomic import write_atomically
 from tinysight.checkpoint.arrays import arrays_sha256, check_arrays, check_names
-from tinysight.checkpoint.card import Card, Checkpoint, card_from_json
+from tinysight.checkpoint.card import Checkpoint, card_from_json
 from tinysight.errors import CheckpointError, printable
+from tinysight.regular import open_regular
 from tinysight.spec import Spec, array_shapes
 
 FORMAT = "tinysight-checkpoint-1"
-MAX_HEADER_BYTES = 100_000_000  # the limit of the safetensors format
-MAX_FILE_BYTES = 4 << 30
+MAX_HEADER_BYTES = 16_000_000  # 100,000 labels and their probes take half of it
 
 
 def _content_sha256(card_json: str, arrays: dict[str, NDArray[np.float32]]) -> str:
@@ -52,25 +52,14 @@ def write_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> No
         raise CheckpointError(f"cannot write {where}: {error.strerror or error}") from error
 
 
-def _read_bytes(path: Path, where: str) -> bytes:
-    try:
-        # Without O_NONBLOCK a pipe without a writer would block here for ever.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise CheckpointError(f"{where} is not a regular file")
-            if status.st_size > MAX_FILE_BYTES:
-                raise CheckpointError(f"{where} has {status.st_size} bytes; a model file has at most {MAX_FILE_BYTES}")
-            head = file.read(9)
-            size = int.from_bytes(head[:8], "little")
-            if len(head) < 9 or head[8:] != b"{" or not 2 <= size <= min(MAX_HEADER_BYTES, status.st_size - 8):
-                raise CheckpointError(f"{where} is not a tinysight model file (safetensors)")
-            return head + file.read()
-    except FileNotFoundError:
-        raise CheckpointError(f"{where}: no such file") from None
-    except OSError as error:
-        raise CheckpointError(f"cannot read {where}: {error.strerror or error}") from error
+def _read_header(file: BinaryIO, where: str) -> bytes:
+    """Return the header's text, leaving the file at the first value."""
+    head = file.read(8)
+    size, available = int.from_bytes(head, "little"), os.fstat(file.fileno()).st_size - 8
+    text = file.read(size) if len(head) == 8 and 2 <= size <= min(MAX_HEADER_BYTES, available) else b""
+    if not text.startswith(b"{"):
+        raise CheckpointError(f"{where} is not a tinysight model file (safetensors)")
+    return text
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -117,42 +106,43 @@ def _check_entries(spec: Spec, header: dict[str, Any], where: str) -> None:
             raise CheckpointError(f"{where}: array {name} is declared as {declared}, expected F32 {list(shape)}")
 
 
-def read_card(path: str | os.PathLike[str]) -> Card:
-    """Read only the card of a model file; the values are not read and nothing is hashed.
-
-    Raises:
-        CheckpointError: as ``read_checkpoint``, for the header.
-    """
-    where = printable(os.fspath(path))
-    data = _read_bytes(Path(path), where)
-    size = int.from_bytes(data[:8], "little")
-    return card_from_json(_metadata(_parse_json(data[8 : 8 + size], where), where)[0])
-
-
 def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     """Read a model and check all of it: header, card, every name, shape, dtype and value, and the hash over them.
 
     Raises:
         CheckpointError: no such file, not one of ours, damaged or incomplete; the message names file and array.
     """
+    where = printable(os.fspath(path))
+    try:
+        with open_regular(path) as file:
+            return _read(file, where)
+    except FileNotFoundError:
+        raise CheckpointError(f"{where}: no such file") from None
+    except OSError as error:
+        raise CheckpointError(f"cannot read {where}: {error.strerror or error}") from error
+
+
+def _read(file: BinaryIO, where: str) -> Checkpoint:
     import safetensors
 
-    where = printable(os.fspath(path))
-    data = _read_bytes(Path(path), where)
-    size = int.from_bytes(data[:8], "little")
-    header = _parse_json(data[8 : 8 + size], where)
+    text = _read_header(file, where)
+    header = _parse_json(text, where)
     card_json, sha256 = _metadata(header, where)
     try:
         card = card_from_json(card_json)
     except CheckpointError as error:
         raise CheckpointError(f"{where}: {error}") from None
     _check_entries(card.spec, header, where)
+    shapes = array_shapes(card.spec)
+    wanted = sum(math.prod(shape) for shape in shapes.values()) * 4
+    found = os.fstat(file.fileno()).st_size - 8 - len(text)
+    if found != wanted:
+        raise CheckpointError(f"{where} has {found} bytes of values, its card needs {wanted}; it is cut or damaged")
     try:
-        tensors = dict(safetensors.deserialize(data))  # type: ignore[no-untyped-call]
+        tensors = dict(safetensors.deserialize(len(text).to_bytes(8, "little") + text + file.read(wanted)))  # type: ignore[no-untyped-call]
     except (safetensors.SafetensorError, MemoryError) as error:
         raise CheckpointError(f"{where}: not a valid safetensors file: {printable(str(error), 100)}") from None
-    shapes = array_shapes(card.spec)
-    raw = {n: np.frombuffer(tensors[n]["data"], "<f4").reshape(shapes[n]) for n in shapes}
+    raw = {name: np.frombuffer(tensors[name]["data"], "<f4").reshape(shapes[name]) for name in shapes}
     arrays = check_arrays(card.spec, raw, where)
     if _content_sha256(card_json, arrays) != sha256:
         raise CheckpointError(f"{where} is damaged: its content does not have the sha256 that its header states")

@@ -7,6 +7,7 @@ A verb's module is imported when the verb is used, so that ``tinysight --help`` 
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 
@@ -66,7 +67,7 @@ def command() -> None:
 
 
 def _report(error: Exception) -> int:
-    click.echo(f"Error: {error}", err=True)
+    click.echo(f"Error: {printable(str(error), 4000)}", err=True)
     if isinstance(error, GateError):
         return EXIT_GATE
     return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILURE
@@ -91,6 +92,9 @@ def run(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, for example `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_PIPE
+    except MemoryError:
+        click.echo("Error: not enough memory", err=True)
+        return EXIT_FAILURE
     except (TinysightError, OSError) as error:
         return _report(error)
     return result if isinstance(result, int) else 0
@@ -98,4 +102,7 @@ def run(arguments: list[str] | None = None) -> int:
 
 def main() -> None:
     """Entry point of the ``tinysight`` command."""
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal's encoding lacks is escaped, not a crash
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run())

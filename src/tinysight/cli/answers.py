@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tinysight.cli.output import bar, console, echo_json
+from tinysight.cli.output import bar_for_terminal, console, echo_json
 from tinysight.errors import printable
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _row(prediction: Prediction) -> Text:
     name = printable(prediction.label, 60)
     return Text.assemble(
         (f"{share:7.1%}  ", "bold" if share >= CERTAIN else ""),
-        (f"{bar(share, BAR_WIDTH):<{BAR_WIDTH}}  ", colour),
+        (f"{bar_for_terminal(share, BAR_WIDTH):<{BAR_WIDTH}}  ", colour),
         (f"{name:<{LABEL_WIDTH}}", "bold" if share >= CERTAIN else ""),
         (f" {prediction.index:>4}", "dim"),
         (f"  {prediction.wnid}" if prediction.wnid else "", "dim"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,7 @@ def command(
     target = Path(output) if output else Path(f"{'stdin' if picture == '-' else Path(picture).stem}_explained.png")
     if target.suffix.lower() != ".png":
         raise UsageError(f"the overlay is a PNG; the output must end in .png, received {printable(str(target))!r}")
-    if target.exists() and not force:
+    if os.path.lexists(target) and not force:
         raise UsageError(f"{printable(str(target))} is already there; pass --force to replace it")
     classifier = open_classifier(model, recipe, precision, offline)
     try:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tinysight.cli.options import DEFAULT_MODEL, offline_option, settings
+from tinysight.cli.options import offline_option, settings
 from tinysight.cli.output import download_progress, echo_json, json_option
 from tinysight.errors import StoreError, TinysightError, UsageError, printable
+from tinysight.spec import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from tinysight.checkpoint import Checkpoint

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tinysight.spec import DEFAULT_MODEL
+
 if TYPE_CHECKING:
     from tinysight.classify import Classifier
     from tinysight.store import Settings
-
-DEFAULT_MODEL = "mobilenet_v1_1.0_224"
 
 model_option = click.option(
     "-m",

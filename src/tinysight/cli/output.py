@@ -26,7 +26,18 @@ def console(stderr: bool = False) -> Console:
     """Return rich's console for stdout or stderr: colours on a terminal, plain text elsewhere and under NO_COLOR."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, emoji=False, markup=False, soft_wrap=True)
+    class PipeConsole(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # rich would end the process with exit code 1; the command line has its own
+
+    return PipeConsole(stderr=stderr, highlight=False, emoji=False, markup=False, soft_wrap=True)
+
+
+def bar_for_terminal(share: float, width: int) -> str:
+    """Draw a bar in characters that stdout's encoding has."""
+    if (sys.stdout.encoding or "").lower().startswith("utf"):
+        return bar(share, width)
+    return "#" * round(min(max(share, 0.0), 1.0) * width)
 
 
 def bar(share: float, width: int = 20) -> str:

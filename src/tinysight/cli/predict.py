@@ -82,6 +82,8 @@ def command(
 
     if as_json and as_csv:
         raise UsageError("--json and --csv exclude each other")
+    if min_probability != min_probability:
+        raise UsageError("--min-probability must be from 0 to 1, received nan")
     found = list(find_pictures(pictures))
     classifier = open_classifier(model, recipe, precision, offline)
     printer: AbstractContextManager[Callable[[Outcome], None]]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from tinysight.errors import UsageError, printable
+from tinysight.errors import UsageError
 from tinysight.spec import Spec, spec_from_name
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -56,18 +55,25 @@ def named_spec(
     }
     changes: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
     spec = replace(base, **changes)
-    return (name if name and spec == base else spec.name), spec
+    return (name if name and spec == base else _described(spec)), spec
+
+
+def _described(spec: Spec) -> str:
+    """Name a network that flags describe, with whatever its name does not say."""
+    usual = Spec(alpha=spec.alpha, resolution=spec.resolution)
+    fields = ("depth_multiplier", "num_classes", "include_top")
+    changed = [f"{f}={getattr(spec, f)}" for f in fields if getattr(spec, f) != getattr(usual, f)]
+    return " ".join([spec.name, *changed])
 
 
 def _named(model: str) -> tuple[str, Spec]:
-    path = Path(model)
-    looks_like_path = path.suffix == ".safetensors" or path.name != model
-    if not looks_like_path and not path.exists():
+    try:
         spec = spec_from_name(model)
-        return spec.name, spec
-    if not path.exists():
-        raise UsageError(f"there is no file {printable(model)!r}; a checkpoint's path or a released name is accepted")
-    from tinysight.checkpoint import read_checkpoint  # numpy and safetensors: only for a file
+    except UsageError:
+        from tinysight.cli.options import settings
+        from tinysight.models import open_model  # numpy and safetensors: only for a file
 
-    card = read_checkpoint(path).card
+        card = open_model(model, settings(offline=True)).card
+    else:
+        return spec.name, spec
     return card.name, card.spec

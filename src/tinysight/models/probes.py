@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinysight.checkpoint import Card, Checkpoint, Probe
+from tinysight.errors import CheckpointError
 
 PROBES = 2
 SIDE_PX = 16  # enlarged to the network's resolution, so that a card stays small
@@ -39,7 +40,10 @@ def make_probes(card: Card, arrays: dict[str, NDArray[np.float32]]) -> tuple[Pro
     probes = []
     for number in range(PROBES):
         probe = Probe(probe_pixels(number), np.empty(0, np.float32))
-        output = engine.run(probe.enlarged(card.spec.resolution)[None])
-        answer = output.embedding if output.logits is None else output.logits
+        with np.errstate(over="ignore", invalid="ignore"):  # weights so large that no score is finite are refused here
+            output = engine.run(probe.enlarged(card.spec.resolution)[None])
+            answer = output.embedding if output.logits is None else output.logits
+        if not np.isfinite(answer).all():
+            raise CheckpointError(f"the weights of {card.name} give scores that are not finite; they are damaged")
         probes.append(replace(probe, output=answer[0]))
     return tuple(probes)
