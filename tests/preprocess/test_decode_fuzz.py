@@ -1,6 +1,6 @@
 """RELIABILITY 8: damaged files end in pixels or an ImageError, nothing else, and say nothing.
 
-``--hypothesis-profile`` is not needed for more: ``TINYSIGHT_FUZZ=5000 pytest tests/preprocess/test_decode_fuzz.py``.
+For more than the quick number of examples: ``TINYSIGHT_FUZZ=5000 pytest tests/preprocess/test_decode_fuzz.py``.
 """
 
 import os
