@@ -247,3 +247,44 @@ def test_wrong_arrays_are_not_written(tmp_path, checkpoint):
 def test_resolution_in_a_card_is_bounded():
     with pytest.raises((UsageError, CheckpointError)):
         Card("x", Spec(resolution=100_000), Recipe(resolution=100_000), None, "", "")
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "value"),
+    [
+        ("spec", "alpha", 10**400),
+        ("spec", "bn_epsilon", 1e-320),
+        ("spec", "resolution", 10**30),
+        ("recipe", "crop_fraction", 1e-310),
+        ("recipe", "value_range", [-1e308, 1e308]),
+        (None, "name", "two\nlines"),
+        (None, "name", "\x1b[31mred"),
+        (None, "name", ""),
+        (None, "licence", "x" * 10_001),
+    ],
+)
+def test_hostile_numbers_and_names_in_a_card_are_refused(checkpoint, part, field, value):
+    from tinysight.checkpoint.card import card_from_json
+
+    fields = json.loads(checkpoint.card.to_json())
+    (fields[part] if part else fields)[field] = value
+    with pytest.raises(CheckpointError) as caught:
+        card_from_json(json.dumps(fields))
+    assert "\n" not in str(caught.value) and "\x1b" not in str(caught.value)
+
+
+def test_a_small_file_cannot_ask_for_all_memory():
+    spec = Spec(alpha=0.01, resolution=4096, depth_multiplier=200)
+    with pytest.raises(CheckpointError, match="bytes for one picture"):
+        Card("x", spec, Recipe(resolution=4096), None, "", "")
+
+
+def test_a_huge_sparse_file_is_refused_without_reading_it(saved):
+    import resource
+
+    with saved.open("r+b") as file:
+        file.truncate(3 << 30)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(CheckpointError, match="bytes of values"):
+        read_checkpoint(saved)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB

@@ -1,12 +1,17 @@
 """The reference against loops that are too slow and too plain to be wrong, and against stored logits."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from tinysight.classify import Classifier
 from tinysight.engines import open_engine
 from tinysight.engines.reference import ReferenceEngine, depthwise, standard
 from tinysight.errors import EngineError
 from tinysight.spec import Layer
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
 def plain_convolution(images, kernel, stride, pad, depthwise_kernel):
@@ -101,3 +106,19 @@ def test_empty_batch_gives_empty_logits(make_checkpoint):
         np.zeros((0, 32, 32, 3), np.uint8)
     )
     assert output.logits.shape == (0, 4)
+
+
+def test_golden_logits_of_a_small_network(make_checkpoint):
+    """Odd side, two filters a channel, seeded weights: the numbers that this file has always given."""
+    checkpoint = make_checkpoint(seed=7, alpha=0.25, resolution=33, num_classes=8, depth_multiplier=2)
+    pixels = (np.arange(33 * 33 * 3) * 37 % 256).astype(np.uint8).reshape(1, 33, 33, 3)
+    golden = [0.113705, 0.022169, -0.830627, -0.388308, -0.034005, 1.122369, -0.397835, 0.342218]
+    np.testing.assert_allclose(ReferenceEngine(checkpoint).run(pixels).logits[0], golden, atol=2e-5)
+
+
+@pytest.mark.weights
+def test_golden_logits_of_the_released_network(real_checkpoint):
+    output = Classifier(real_checkpoint).run([EXAMPLES / "candle.jpg"])
+    # candle, analog clock, beacon, tench, toilet tissue; decoding JPEG may differ by a level between builds
+    golden = [23.5455, 4.9308, 9.6360, -4.1411, 5.5443]
+    np.testing.assert_allclose(output.logits[0, [470, 409, 437, 0, 999]], golden, atol=0.05)

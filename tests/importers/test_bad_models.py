@@ -67,5 +67,5 @@ def test_all_are_refused_in_bounded_time_and_memory(shared):
         assert "\n" not in message
         assert len(message) < 600
         assert WORDS.get(name, "") in message, message
-        assert seconds < 1, name
+        assert seconds < 5, name
         assert peak_kib < 200 << 10, name

@@ -2,9 +2,9 @@
 
 import errno
 import os
-import resource
 import shutil
 import subprocess
+import sys
 import time
 from dataclasses import replace
 
@@ -53,10 +53,9 @@ def test_a_disk_that_fills_up_leaves_nothing(number, settings, cache, monkeypatc
 
 
 def test_a_limit_on_file_sizes_is_said(cache, mirror, tinysight, weights):
-    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))  # noqa: E731
-    result = tinysight(
-        "models", "fetch", MODEL, cache=cache, TINYSIGHT_MIRROR=mirror.url(), options={"preexec_fn": limit}
-    )
+    limit = "import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (500_000,) * 2)"
+    prefix = (sys.executable, "-c", f"{limit}; os.execv(sys.argv[1], sys.argv[1:])")
+    result = tinysight("models", "fetch", MODEL, cache=cache, TINYSIGHT_MIRROR=mirror.url(), prefix=prefix)
     assert result.returncode == 1
     assert "File too large" in result.stderr
     assert "bytes are needed" in result.stderr

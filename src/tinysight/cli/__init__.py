@@ -89,7 +89,9 @@ def run(arguments: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         return EXIT_INTERRUPTED
-    except BrokenPipeError:  # the reader, for example `head`, has seen enough
+    except SystemExit as error:  # click's way to end where the reader, for example `head`, has seen enough
+        return EXIT_PIPE if error.code == 1 else int(error.code or 0)
+    except BrokenPipeError:  # the same, when the last lines are flushed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_PIPE
     except MemoryError:
