@@ -62,11 +62,15 @@ def numbered(root, arrays, *, names: bool, container: str = "layers", step: int 
 
 
 def model_config(spec: Spec, *, pads: str = "keras", **changes) -> str:
-    """The architecture as Keras writes it, as far as the importer looks; ``changes`` go into named layers' settings."""
+    """The architecture as Keras writes it, as far as the importer looks; ``changes`` go into named layers' settings.
+
+    A changed ``class_name`` is that of the layer.
+    """
     shape = [None, spec.resolution, spec.resolution, 3]
     entries = [("InputLayer", {"name": "input_1", "batch_input_shape": shape})]
     for row in layers(spec):
         if row.kind == "pool":
+            entries.append(("GlobalAveragePooling2D", {"name": row.name}))
             continue
         explicit = row.stride == 2 and (pads == "explicit" or (pads == "keras" and row.kind == "depthwise"))
         if explicit or (pads == "symmetric" and row.kind in ("stem", "depthwise")):
@@ -79,9 +83,15 @@ def model_config(spec: Spec, *, pads: str = "keras", **changes) -> str:
         entries.append(("DepthwiseConv2D" if row.kind == "depthwise" else "Conv2D", convolution))
         if row.has_bn:
             entries.append(("BatchNormalization", {"name": f"{row.name}_bn", "epsilon": spec.bn_epsilon}))
+            entries.append(("ReLU", {"name": f"{row.name}_relu", "max_value": 6.0, "negative_slope": 0.0}))
+    if spec.include_top:
+        entries += [
+            ("Activation", {"name": "act_softmax", "activation": "softmax"}),
+            ("Reshape", {"name": "reshape_2"}),
+        ]
     for _, settings in entries:
         settings.update(changes.get(settings["name"], {}))
-    listed = [{"class_name": class_name, "config": settings} for class_name, settings in entries]
+    listed = [{"class_name": settings.pop("class_name", kind), "config": settings} for kind, settings in entries]
     return json.dumps({"class_name": "Functional", "config": {"name": "mobilenet", "layers": listed}})
 
 

@@ -1,5 +1,6 @@
 """Keras' HDF5 layouts: every array and every stated fact comes back, anything else is refused."""
 
+import json
 import sys
 
 import numpy as np
@@ -102,6 +103,67 @@ def test_a_model_set_up_otherwise_is_refused(options, words):
     with pytest.raises(CheckpointError) as caught:
         read_model_config(h5_writer.model_config(Spec(alpha=0.25, resolution=64), **options), "full.h5")
     assert all(word in str(caught.value) for word in ["full.h5", *words]), caught.value
+
+
+RELU = "conv_pw_3_relu"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"input_1": {"class_name": "Rescaling"}}, ["layer input_1 is a Rescaling", "known: InputLayer,"]),
+        ({"reshape_2": {"class_name": "Lambda"}}, ["layer reshape_2 is a Lambda"]),
+        ({RELU: {"class_name": "Softplus\x1b"}}, [RELU, "Softplus\\x1b"]),
+        ({RELU: {"max_value": None}}, [RELU, "max_value None after BatchNormalization", "expected relu6"]),
+        ({RELU: {"max_value": 1}}, [RELU, "max_value 1"]),
+        ({RELU: {"negative_slope": 0.1}}, [RELU, "expected relu6"]),
+        ({RELU: {"threshold": 0.1}}, [RELU, "expected relu6"]),
+        ({RELU: {"class_name": "Activation", "activation": "relu"}}, [RELU, "activation relu "]),
+        ({RELU: {"class_name": "Activation", "activation": {"config": "swish"}}}, [RELU, "activation swish "]),
+        ({RELU: {"class_name": "Dropout"}}, [RELU, "activation linear after BatchNormalization"]),
+        ({RELU: {"class_name": "BatchNormalization"}}, [RELU, "activation linear"]),
+        ({"conv_pw_3": {"activation": "tanh"}}, ["conv_pw_3 ", "tanh", "expected linear"]),
+        ({"conv_pw_3": {"activation": "softmax"}}, ["conv_pw_3 ", "softmax", "expected linear"]),
+        ({"conv_pw_3": {"strides": [2, 2]}}, ["conv_pw_3 ", "strides", "expected 1"]),
+        ({"act_softmax": {"activation": "sigmoid"}}, ["act_softmax", "sigmoid", "expected linear or softmax"]),
+        ({"reshape_2": {"class_name": "ReLU", "max_value": 6}}, ["reshape_2", "relu6", "expected linear or softmax"]),
+        ({"global_average_pooling2d": {"class_name": "GlobalMaxPooling2D"}}, ["pools by GlobalMaxPooling2D"]),
+        ({"global_average_pooling2d": {"class_name": "Reshape"}}, ["pools by nothing"]),
+        ({"pad_dw_2": {"padding": 1}, "conv_dw_2": {"padding": "same"}}, ["unknown way"]),
+        ({"act_softmax": {"class_name": "ZeroPadding2D", "activation": None}}, ["reshape_2", "padded"]),
+    ],
+    ids=str,
+)
+def test_a_layer_that_leaves_no_trace_in_the_weights_is_refused(tmp_path, make_checkpoint, options, words):
+    checkpoint = make_checkpoint(alpha=0.25, num_classes=7, resolution=64)
+    path = tmp_path / "full.h5"
+    h5_writer.full_model(path, checkpoint.arrays, h5_writer.model_config(checkpoint.card.spec, **options))
+    with pytest.raises(CheckpointError) as caught:
+        import_file(path)
+    assert all(word in str(caught.value) for word in ["full.h5", *words]), caught.value
+
+
+def test_a_model_cut_off_before_its_last_relu6_is_refused():
+    config = h5_writer.model_config(Spec(include_top=False), conv_pw_13_relu={"class_name": "cut"})
+    layers = json.loads(config)["config"]["layers"]
+    cut = next(index for index, layer in enumerate(layers) if layer["class_name"] == "cut")
+    with pytest.raises(CheckpointError, match="last layer is a BatchNormalization, expected relu6"):
+        read_model_config(json.dumps({"config": {"layers": layers[:cut]}}), "full.h5")
+
+
+@pytest.mark.parametrize("function", ["relu6", {"class_name": "function", "config": "relu6"}], ids=str)
+def test_relu6_as_older_keras_and_tutorials_write_it(function):
+    changes = {f"{name}_relu": {"class_name": "Activation", "activation": function} for name in ("conv1", "conv_dw_4")}
+    changes["conv_dw_4_bn"] = {"class_name": "BatchNormalizationV1"}
+    facts = read_model_config(h5_writer.model_config(Spec(resolution=64), **changes), "full.h5")
+    assert (facts.resolution, facts.padding) == (64, "keras")
+
+
+def test_without_a_head_the_pooling_is_free():
+    config = h5_writer.model_config(
+        Spec(include_top=False), global_average_pooling2d={"class_name": "GlobalMaxPooling2D"}
+    )
+    assert read_model_config(config, "full.h5").padding == "keras"
 
 
 def test_odd_sides_with_an_explicitly_padded_stem_are_refused():

@@ -113,11 +113,20 @@ def test_another_network_is_refused(keras):
         to_checkpoint(keras.Sequential([picture, keras.layers.Flatten()]), **CARD)
 
 
-def test_a_model_that_computes_something_else_is_refused(keras):
-    """A rescaling inside the model has no weights and no place in a card: only its answers betray it."""
+def test_a_layer_of_another_kind_is_refused(keras):
+    """A rescaling inside the model has no weights and no place in a card."""
     picture = keras.Input((32, 32, 3))
     scaled = keras.layers.Rescaling(0.5)(picture)
     model = MobileNet(weights=None, alpha=0.25, classes=5, input_tensor=scaled)
+    with pytest.raises(CheckpointError, match="layer rescaling is a Rescaling"):
+        to_checkpoint(model, **CARD)
+
+
+def test_a_model_that_computes_something_else_is_refused(keras):
+    """Pixels in another order: neither weights nor kinds of layers show it, only the model's answers do."""
+    picture = keras.Input((64, 64, 3))
+    wide = keras.layers.Reshape((32, 128, 3))(picture)
+    model = MobileNet(weights=None, alpha=0.25, classes=5, input_tensor=wide)
     with pytest.raises(UsageError, match="answers otherwise than MobileNet v1"):
         to_checkpoint(model, **CARD)
 

@@ -1,8 +1,7 @@
 """What a Keras model file says about its layers in ``model_config``, read as plain JSON.
 
 Nothing is rebuilt from it: a Lambda layer with bytecode is a dictionary like any other, and only the numbers of known
-layers are looked at.
-"""
+layers are looked at."""
 
 from __future__ import annotations
 
@@ -11,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from tinysight.errors import CheckpointError, printable
+from tinysight.importers.keras_kinds import BATCH_NORMS, check_kinds
 from tinysight.spec import Layer, Padding, Spec, layers
 
-DEFAULT_EPSILON = 1e-3
+DEFAULT_EPSILON = Spec().bn_epsilon
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def _zero_padding(config: dict[str, Any]) -> tuple[int, int] | None:
 
 def _stated_padding(class_before: str, before: dict[str, Any], config: dict[str, Any]) -> str | tuple[int, int] | None:
     if config.get("padding") == "same":
-        return "same"
+        return "same" if class_before != "ZeroPadding2D" else None
     if config.get("padding") == "valid" and class_before == "ZeroPadding2D":
         return _zero_padding(before)
     return None
@@ -100,7 +100,7 @@ def _check_layer(row: Layer, config: dict[str, Any], where: str) -> None:
 
 
 def _epsilon(class_name: str, config: dict[str, Any], where: str) -> float | None:
-    if not class_name.startswith("BatchNormalization"):
+    if class_name not in BATCH_NORMS:
         return None
     epsilon = config.get("epsilon")
     if isinstance(epsilon, bool) or not isinstance(epsilon, int | float):
@@ -118,17 +118,20 @@ def read_model_config(text: str, where: str) -> KerasFacts:
     Raises:
         CheckpointError: not a list of layers, or layers that are set up in another way than a MobileNet v1.
     """
-    rows = {row.name: row for row in layers(Spec())}
+    rows = {row.name: row for row in layers(Spec()) if row.kind != "pool"}
     resolution: int | None = None
     paddings: dict[str, str | tuple[int, int] | None] = {}
     epsilons: set[float] = set()
     before: tuple[str, dict[str, Any]] = ("", {})
-    for class_name, config in _layer_configs(text, where):
+    listed = _layer_configs(text, where)
+    check_kinds(listed, where)
+    for class_name, config in listed:
         row = rows.get(str(config.get("name")))
+        if row is not None:
+            _check_layer(row, config, where)
         if class_name == "InputLayer" and resolution is None:
             resolution = _resolution(config, where)
         elif row is not None and row.kind in ("stem", "depthwise"):
-            _check_layer(row, config, where)
             padding = _stated_padding(*before, config)
             if row.stride == 2:
                 paddings[row.name] = padding

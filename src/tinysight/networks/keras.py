@@ -164,9 +164,9 @@ def to_checkpoint(
         A checkpoint that holds the model's numbers unchanged, and probes of what it answers.
 
     Raises:
-        CheckpointError: not MobileNet v1, weights that are not finite, or labels or a recipe that do not fit.
-        UsageError: not float32, or a model that computes something else from the same weights, for example because
-            it rescales pictures itself.
+        CheckpointError: not MobileNet v1 and nothing else (a model that rescales pictures itself, for example),
+            weights that are not finite, or labels or a recipe that do not fit.
+        UsageError: not float32, or a model that computes something else from the same weights.
     """
     from tinysight.models import make_probes
 
