@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -88,6 +89,14 @@ def test_names_are_those_of_keras(tmp_path, make_checkpoint):
 def test_what_keras_would_misread_is_refused(tmp_path, make_checkpoint, fields, name, words):
     with pytest.raises(UsageError, match=words):
         write_keras_h5(tmp_path / name, make_checkpoint(alpha=0.25, num_classes=7, **fields))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_range_of_pixels_is_refused(tmp_path, make_checkpoint):
+    checkpoint = make_checkpoint(alpha=0.25, num_classes=7)
+    card = replace(checkpoint.card, recipe=Recipe(checkpoint.card.spec.resolution, value_range=(0, 1)))
+    with pytest.raises(UsageError, match=r"pixels of 0\.\.1; .* gives -1\.\.1"):
+        write_keras_h5(tmp_path / "a.h5", Checkpoint(card, checkpoint.arrays))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,15 +1,18 @@
 """Weights into Keras: every file that ``weights=`` takes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from keras_helpers import CARD, KERAS_SMALL, SMALL, held, same
 
-from tinysight.checkpoint import write_checkpoint
+from tinysight.checkpoint import Checkpoint, write_checkpoint
 from tinysight.engines import open_engine
 from tinysight.errors import CheckpointError, UsageError
 from tinysight.export.keras_h5 import write_keras_h5
 from tinysight.importers import import_file
 from tinysight.networks.keras import MobileNet, from_checkpoint, preprocess_input, to_checkpoint
+from tinysight.preprocess.recipe import Recipe
 
 # keras.Model.predict on the PyTorch backend asks torch.Tensor.__array__ for copy=, which PyTorch does not take yet.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -92,6 +95,16 @@ def checkpoint_of_five(small, tmp_path):
     file = tmp_path / "five.safetensors"
     write_checkpoint(file, small)
     return file
+
+
+def test_weights_for_another_range_of_pixels_are_refused(keras, small, tmp_path):
+    card = replace(small.card, recipe=Recipe(32, value_range=(0.0, 1.0)))
+    file = tmp_path / "range.safetensors"
+    write_checkpoint(file, Checkpoint(card, small.arrays))
+    with pytest.raises(UsageError, match=r"range\.safetensors takes pixels of 0\.\.1; preprocess_input gives -1\.\.1"):
+        MobileNet(weights=file, **KERAS_SMALL)
+    with pytest.raises(UsageError, match=r"model \S+ takes pixels of 0\.\.1; preprocess_input gives -1\.\.1"):
+        from_checkpoint(file)
 
 
 @pytest.mark.parametrize(("resolution", "accepted"), [(64, True), (33, False)])

@@ -15,16 +15,23 @@ from typing import Any
 import numpy as np
 
 from tinysight.atomic import write_atomically
-from tinysight.checkpoint import Checkpoint, check_arrays
+from tinysight.checkpoint import Card, Checkpoint, check_arrays
 from tinysight.errors import CheckpointError, MissingExtraError, UsageError, printable
+from tinysight.preprocess.recipe import Recipe
 from tinysight.spec import Spec, layers
 
 KERAS_EPSILON = 1e-3
 KERAS_VERSION = "2.15.0"  # the last whose load_weights and save_weights use this layout by default
 
 
-def _check_fits(spec: Spec, path: Path) -> None:
-    """Refuse what Keras would read wrongly: the layout has no room for padding and epsilon."""
+def _check_fits(card: Card, path: Path) -> None:
+    """Refuse what Keras would read wrongly: the layout has no room for padding, epsilon and the range of pixels."""
+    spec, (low, high) = card.spec, card.recipe.value_range
+    if (low, high) != Recipe().value_range:
+        raise UsageError(
+            f"this model takes pixels of {low:g}..{high:g}; preprocess_input of Keras' MobileNet gives -1..1, "
+            "and only a model for that is exported"
+        )
     if spec.bn_epsilon != KERAS_EPSILON:
         raise UsageError(f"Keras' MobileNet has a batch-norm epsilon of {KERAS_EPSILON}, this model {spec.bn_epsilon}")
     if [row.pad for row in layers(spec)] != [row.pad for row in layers(replace(spec, padding="keras"))]:
@@ -74,12 +81,13 @@ def write_keras_h5(path: str | os.PathLike[str], checkpoint: Checkpoint) -> None
         checkpoint: the model.
 
     Raises:
-        UsageError: padding or epsilon that Keras' MobileNet does not have, or a name that Keras would misread.
+        UsageError: padding, epsilon or a range of pixels that Keras' MobileNet does not have, or a name that Keras
+            would misread.
         CheckpointError: arrays that do not fit the card, or a file that cannot be written.
         MissingExtraError: h5py is not installed.
     """
     target = Path(path)
-    _check_fits(checkpoint.card.spec, target)
+    _check_fits(checkpoint.card, target)
     try:
         import h5py
     except ImportError:

@@ -13,10 +13,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tinysight.checkpoint import Card, Checkpoint, check_arrays, read_checkpoint
-from tinysight.errors import MissingExtraError, UsageError
+from tinysight.errors import MissingExtraError, UsageError, printable
 from tinysight.labels import Label
 from tinysight.networks.keras_layers import Activation, Head, Pooling, build
-from tinysight.networks.keras_options import DEFAULT_RESOLUTION, Sides, check_pooling, checked_sides, find_weights
+from tinysight.networks.keras_options import (
+    DEFAULT_RESOLUTION,
+    Sides,
+    check_pooling,
+    check_range,
+    checked_sides,
+    find_weights,
+)
 from tinysight.networks.keras_pictures import decode_predictions, preprocess_input
 from tinysight.networks.keras_state import arrays_of, assign, check_answers, spec_of
 from tinysight.preprocess.recipe import Recipe
@@ -121,17 +128,18 @@ def from_checkpoint(
         name: of the Keras model; by default Keras', such as ``mobilenet_1.00_224``.
 
     Returns:
-        A Keras model with the checkpoint's weights; its input is in the range that the card's recipe states.
+        A Keras model with the checkpoint's weights; its input is -1..1, as ``preprocess_input`` makes it.
 
     Raises:
         CheckpointError: the file is damaged or not one of ours.
-        UsageError: another pooling or activation than Keras has.
+        UsageError: another pooling or activation than Keras has, or weights for pixels of another range than -1..1.
         MissingExtraError: Keras is not installed.
     """
     keras = _keras()
     check_pooling(pooling)
     _check_activation(keras, classifier_activation, trained=False)
     opened = checkpoint if isinstance(checkpoint, Checkpoint) else read_checkpoint(checkpoint)
+    check_range(opened.card.recipe, f"model {printable(opened.card.name)}")
     spec = opened.card.spec
     head = Head(pooling, classifier_activation, name or f"mobilenet_{spec.alpha:0.2f}_{spec.resolution}")
     model = build(keras, spec, Sides(spec.resolution, spec.resolution), head, None)

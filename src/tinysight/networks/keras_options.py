@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinysight.errors import UsageError, printable
+from tinysight.preprocess.recipe import Recipe
 from tinysight.spec import (
     MIN_RESOLUTION,
     RELEASED_ALPHAS,
@@ -72,6 +73,24 @@ def check_pooling(pooling: str | None) -> None:
         raise UsageError(f"pooling must be None, 'avg' or 'max', received {pooling!r}")
 
 
+def check_range(recipe: Recipe, where: str) -> None:
+    """Refuse weights for pixels of another range than ``preprocess_input`` gives; a Keras model does not state one.
+
+    Args:
+        recipe: of the weights.
+        where: file name for the message.
+
+    Raises:
+        UsageError: not -1..1.
+    """
+    low, high = recipe.value_range
+    if (low, high) != Recipe().value_range:
+        raise UsageError(
+            f"{where} takes pixels of {low:g}..{high:g}; preprocess_input gives -1..1, "
+            "and only weights for that are put into a Keras model"
+        )
+
+
 def find_weights(weights: str | os.PathLike[str] | None, spec: Spec, sides: Sides) -> tuple[Spec, Arrays] | None:
     """Get the numbers that the ``weights`` argument names, as those of ``spec``.
 
@@ -85,7 +104,7 @@ def find_weights(weights: str | os.PathLike[str] | None, spec: Spec, sides: Side
         The spec, with the batch-norm epsilon that the weights were trained with, and its arrays; None for random.
 
     Raises:
-        UsageError: no such file, or weights of another network than the one asked for.
+        UsageError: no such file, weights of another network than the one asked for, or for pixels of another range.
         CheckpointError: a damaged file.
         StoreError: released weights that cannot be fetched.
     """
@@ -95,6 +114,7 @@ def find_weights(weights: str | os.PathLike[str] | None, spec: Spec, sides: Side
         from tinysight.models import open_model
 
         checkpoint = open_model(_released(spec, sides).name)
+        check_range(checkpoint.card.recipe, "weights='imagenet'")
         return _fit(spec, checkpoint.card.spec, checkpoint.arrays, "weights='imagenet'")
     if not isinstance(weights, str | os.PathLike) or not Path(weights).is_file():
         raise UsageError(
@@ -106,6 +126,7 @@ def find_weights(weights: str | os.PathLike[str] | None, spec: Spec, sides: Side
         from tinysight.checkpoint import read_checkpoint
 
         checkpoint = read_checkpoint(weights)
+        check_range(checkpoint.card.recipe, where)
         return _fit(spec, checkpoint.card.spec, checkpoint.arrays, where)
     from tinysight.importers import import_file
 
