@@ -6,11 +6,12 @@ import sys
 import numpy as np
 import pytest
 
-from tinysight.errors import CheckpointError, MissingExtraError
+from tinysight.errors import CheckpointError, MissingExtraError, UsageError
 from tinysight.importers import import_file
 from tinysight.importers.derive import alpha_from_widths
 from tinysight.importers.keras_config import read_model_config
 from tinysight.importers.keras_h5 import read_keras_h5
+from tinysight.models import import_model
 from tinysight.spec import BLOCKS, STEM_FILTERS, Spec
 
 h5py = pytest.importorskip("h5py", reason="needs h5py")
@@ -194,6 +195,20 @@ def test_resolution_comes_from_keras_file_names(tmp_path, make_checkpoint, name,
     with h5py.File(tmp_path / name, "w") as root:
         h5_writer.legacy(root, make_checkpoint(alpha=0.25, num_classes=7).arrays)
     assert import_file(tmp_path / name).spec.resolution == resolution
+
+
+def test_a_stated_resolution_beyond_that_of_any_recipe_is_refused(tmp_path, make_checkpoint):
+    checkpoint = make_checkpoint(alpha=0.25, num_classes=7)
+    path = tmp_path / "large.h5"
+    for stated in (5000, 10**3000):
+        config = h5_writer.model_config(checkpoint.card.spec, input_1={"batch_shape": [None, stated, stated, 3]})
+        h5_writer.full_model(path, checkpoint.arrays, config)
+        with pytest.raises(CheckpointError, match=r"large\.h5: a resolution of \d+ px; at most 4096") as caught:
+            import_model(path)
+        assert len(str(caught.value)) < 300
+    assert import_file(path, resolution=4096).spec.resolution == 4096
+    with pytest.raises(UsageError, match="32 to 4096, received 5000"):
+        import_file(path, resolution=5000)
 
 
 @pytest.mark.parametrize("alpha", [0.01, 0.1, 0.25, 0.35, 0.5, 0.7, 0.75, 1.0, 1.25, 1.4, 2.0])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tinysight.errors import CheckpointError
 from tinysight.importers.derive import Imported
 from tinysight.importers.files import display_name, read_ends
-from tinysight.spec import Spec
+from tinysight.preprocess.recipe import Recipe
 
 __all__ = ["Imported", "import_file", "sniff"]
 
@@ -114,10 +114,10 @@ def import_file(path: str | os.PathLike[str], *, resolution: int | None = None) 
         CheckpointError: of another kind, damaged, incomplete, or not a MobileNet v1; the message names the file, and
             the array or node.
         MissingExtraError: a Keras file, and h5py is not installed.
-        UsageError: ``resolution`` out of range.
+        UsageError: ``resolution`` outside 32..4096.
     """
     if resolution is not None:
-        Spec(resolution=resolution)
+        Recipe(resolution)
     head, tail = read_ends(path, HEAD_BYTES, TAIL_BYTES)
     kind = sniff(head, tail)
     reader = _reader(kind)

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from tinysight.checkpoint.arrays import check_arrays, check_names
 from tinysight.errors import CheckpointError, UsageError
+from tinysight.preprocess.recipe import MAX_RESOLUTION
 from tinysight.spec import BLOCKS, KERNEL_SIZE, STEM_FILTERS, Padding, Spec, array_shapes
 
 Shapes = Mapping[str, tuple[int, ...]]
 MAX_CHANNELS = 1 << 20
-MAX_RESOLUTION = 8192
 DEFAULT_RESOLUTION = 224
 
 
@@ -107,7 +107,7 @@ def spec_from_shapes(
     if "conv_preds.kernel" in shapes or "conv_preds.bias" in shapes:
         head = {"num_classes": _channels(shapes, "conv_preds.kernel", (1, 1, "channels", "classes"), where)[1]}
     if resolution > MAX_RESOLUTION:
-        raise CheckpointError(f"{where}: a resolution of {resolution} px; at most {MAX_RESOLUTION} is read")
+        raise CheckpointError(f"{where}: a resolution of {str(resolution)[:20]} px; at most {MAX_RESOLUTION} is read")
     try:
         spec = Spec(alpha, resolution, multiplier, padding=padding, bn_epsilon=bn_epsilon, **head)
     except UsageError as error:
