@@ -91,6 +91,7 @@ def test_external_and_virtual_datasets_are_refused(path, arrays):
         ({"data": ["a", "b"]}, ["dtype"]),
         ({"data": h5py.Empty("<f4")}, ["holds no values"]),
         ({"data": np.ones((8, 3, 3, 3), "<f4")}, ["conv1.kernel", "(8, 3, 3, 3)", "(3, 3, 3, filters)"]),
+        ({"shape": (1 << 40,) * 31 + (0,), "dtype": "<f4"}, ["conv1.kernel", "...", "(3, 3, 3, filters)"]),
         ({"data": np.ones((3, 3, 3, 9), "<f4")}, ["no width multiplier"]),
         ({"data": np.full((3, 3, 3, 8), np.inf, "<f4")}, ["conv1.kernel", "not finite"]),
         ({"data": np.zeros((3, 3, 3, 8), "<f4")}, ["conv1.kernel", "only zeros"]),

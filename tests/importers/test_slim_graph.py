@@ -94,6 +94,29 @@ def test_a_network_that_differs_is_refused(small, options, words):
     assert all(word in str(caught.value) for word in words), caught.value
 
 
+@pytest.mark.parametrize(
+    ("good", "bad", "words"),
+    [
+        (b"DepthwiseConv2dNative", b"DepthwiseConv2dNat\x1b[m", r"is a DepthwiseConv2dNat\x1b[m, expected Depthwise"),
+        (b"SAME", b"S\n\x1bE", r"has padding S\n\x1bE, expected SAME"),
+        (b"NHWC", b"N\r\x07C", r"has data_format N\r\x07C, expected NHWC or unset"),
+    ],
+)
+def test_words_of_the_graph_cannot_steer_a_terminal(small, good, bad, words):
+    with pytest.raises(CheckpointError) as caught:
+        read_slim_graph(slim_graph(small.card.spec, small.arrays).replace(good, bad))
+    assert words in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+def test_a_long_list_of_strides_is_shown_in_part(small):
+    strides = block(1, block(3, b"\1" * 1000))
+    again = node("again", "Conv2D", ["input", f"{STEM}/read"], strides=strides, padding=block(2, "SAME"))
+    with pytest.raises(CheckpointError, match=r"has strides \[1, 1, .*\.\.\., expected") as caught:
+        read_slim_graph(slim_graph(small.card.spec, small.arrays) + again)
+    assert len(str(caught.value)) < 300
+
+
 def broken_consts():
     kernel = np.ones((3, 3, 3, 8), np.float32)
     holes = kernel.copy()

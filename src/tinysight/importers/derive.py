@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinysight.checkpoint.arrays import check_arrays, check_names
-from tinysight.errors import CheckpointError, UsageError
+from tinysight.errors import CheckpointError, UsageError, printable
 from tinysight.preprocess.recipe import MAX_RESOLUTION
 from tinysight.spec import BLOCKS, KERNEL_SIZE, STEM_FILTERS, Padding, Spec, array_shapes
 
@@ -69,13 +69,13 @@ def alpha_from_widths(widths: tuple[int, ...]) -> float | None:
 def _channels(shapes: Shapes, name: str, form: tuple[int | str, ...], where: str) -> tuple[int, ...]:
     """Return the free sizes (given as words in ``form``) of an array's shape."""
     if name not in shapes:
-        held = f"{len(shapes)} arrays, the first {next(iter(shapes))}" if shapes else "none"
+        held = f"{len(shapes)} arrays, the first {printable(next(iter(shapes)), 80)}" if shapes else "none"
         raise CheckpointError(f"{where}: array {name} is missing from this MobileNet v1; the file has {held}")
     shape = shapes[name]
     fits = len(shape) == len(form) and all(isinstance(f, str) or f == s for s, f in zip(shape, form, strict=True))
     if not fits or not all(0 < size <= MAX_CHANNELS for size in shape):
         wanted = ", ".join(map(str, form))
-        raise CheckpointError(f"{where}: array {name} has shape {shape}, expected ({wanted})")
+        raise CheckpointError(f"{where}: array {name} has shape {printable(str(shape), 80)}, expected ({wanted})")
     return tuple(size for size, wanted in zip(shape, form, strict=True) if isinstance(wanted, str))
 
 
@@ -115,7 +115,9 @@ def spec_from_shapes(
     check_names(spec, set(shapes), where)
     for name, shape in array_shapes(spec).items():
         if shapes[name] != shape:
-            raise CheckpointError(f"{where}: array {name} has shape {shapes[name]}, expected {shape}")
+            raise CheckpointError(
+                f"{where}: array {name} has shape {printable(str(shapes[name]), 80)}, expected {shape}"
+            )
     return spec
 
 

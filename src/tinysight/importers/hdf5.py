@@ -219,7 +219,8 @@ def _storage_problem(dataset: Any) -> str | None:
     if dataset.shape is None:
         return "holds no values"
     if dataset.id.get_storage_size() < dataset.nbytes:
-        return f"declares shape {dataset.shape} and stores {dataset.id.get_storage_size()} of {dataset.nbytes} bytes"
+        stored = dataset.id.get_storage_size()
+        return f"declares shape {printable(str(dataset.shape), 80)} and stores {stored} of {dataset.nbytes} bytes"
     return None
 
 

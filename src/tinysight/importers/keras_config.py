@@ -103,8 +103,9 @@ def _epsilon(class_name: str, config: dict[str, Any], where: str) -> float | Non
     if class_name not in BATCH_NORMS:
         return None
     epsilon = config.get("epsilon")
-    if isinstance(epsilon, bool) or not isinstance(epsilon, int | float):
-        raise CheckpointError(f"{where}: layer {printable(str(config.get('name')), 60)} states no epsilon")
+    # JSON's whole numbers have no largest one, those of a float have.
+    if isinstance(epsilon, bool) or not isinstance(epsilon, int | float) or not abs(epsilon) <= 1:
+        raise CheckpointError(f"{where}: layer {printable(str(config.get('name')), 60)} states no epsilon from 0 to 1")
     return float(epsilon)
 
 

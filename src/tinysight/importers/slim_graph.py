@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tinysight.errors import CheckpointError
+from tinysight.errors import CheckpointError, printable
 from tinysight.importers.derive import DEFAULT_RESOLUTION, Imported, finish, spec_from_shapes
 from tinysight.importers.files import display_name, read_bytes
 from tinysight.importers.graph import Graph, Node
@@ -74,16 +74,18 @@ def _check_convolution(graph: Graph, node: Node, layer: Layer) -> None:
     """Refuse a convolution that is not the table's row with TensorFlow's "same" padding."""
     expected_op = "DepthwiseConv2dNative" if layer.kind == "depthwise" else "Conv2D"
     if node.op != expected_op:
-        raise graph.error(node, f"is a {node.op}, expected {expected_op}")
+        raise graph.error(node, f"is a {printable(node.op, 40)}, expected {expected_op}")
     paddings = ("SAME", "VALID") if layer.kernel_size == 1 else ("SAME",)
-    if node.word("padding") not in paddings:
-        raise graph.error(node, f"has padding {node.word('padding') or 'unset'}, expected {' or '.join(paddings)}")
-    if node.numbers("strides") != [1, layer.stride, layer.stride, 1]:
-        raise graph.error(node, f"has strides {node.numbers('strides')}, expected {[1, layer.stride, layer.stride, 1]}")
-    if node.numbers("dilations") not in ([], [1, 1, 1, 1]):
-        raise graph.error(node, f"has dilations {node.numbers('dilations')}, expected none")
-    if node.word("data_format") not in ("", "NHWC"):
-        raise graph.error(node, f"has data format {node.word('data_format')}, expected NHWC")
+    accepted: tuple[tuple[str, object, tuple[object, ...]], ...] = (
+        ("padding", node.word("padding"), paddings),
+        ("strides", node.numbers("strides"), ([1, layer.stride, layer.stride, 1],)),
+        ("dilations", node.numbers("dilations"), ([], [1, 1, 1, 1])),
+        ("data_format", node.word("data_format"), ("NHWC", "")),
+    )
+    for name, stated, known in accepted:
+        if stated not in known:
+            wanted = " or ".join(str(value) or "unset" for value in known)
+            raise graph.error(node, f"has {name} {printable(str(stated), 60) or 'unset'}, expected {wanted}")
 
 
 def _epsilon(graph: Graph, layer: Layer) -> float:
