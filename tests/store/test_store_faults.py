@@ -1,6 +1,7 @@
 """Every way in which a server can fail ends in the right file or a clear error, in time, within the disk's limit."""
 
 import hashlib
+import os
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ from tinysight.store.download import download
 from tinysight.store.limits import SourceError
 from tinysight.store.resume import Origin, Resource
 from tinysight.store.transport import shown
-from tinysight.store.workspace import Workspace, create
+from tinysight.store.workspace import ABANDONED_S, Workspace, create
 
 DATA = random.Random(16).randbytes(600_000)
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -171,10 +172,34 @@ def test_a_body_that_is_too_long_is_thrown_away(server, tmp_path, half):
     assert fetch(server, tmp_path) == DATA
 
 
+def test_what_another_source_has_left_makes_room(server, tmp_path, half):
+    half(pinned=False)
+    server.files["/other"] = DATA
+    kept = []
+    resource = Resource(server.url("/other"), len(DATA))
+    download(resource, tmp_path, "model", limits=QUICK, progress=lambda *_: kept.append(len(names(tmp_path))))
+    assert set(kept) == {1}
+
+
 def test_without_validator_and_checksum_a_download_starts_anew(server, tmp_path, half):
     half(pinned=False, validator=None)
     assert fetch(server, tmp_path, pinned=False) == DATA
     assert [seen.range for seen in server.requests] == [None]
+
+
+@pytest.mark.parametrize(("pinned", "asked"), [(True, "bytes=300000-"), (False, None)], ids=["sha256", "no hash"])
+def test_what_a_crash_of_the_machine_may_have_left_is_resumed_only_with_a_checksum(
+    pinned, asked, server, tmp_path, half
+):
+    server.faults[PATH] = lambda handler, data: handler.serve(data, '"v1"')
+    half(pinned=pinned)
+    (left,) = tmp_path.iterdir()
+    before = left.rename(tmp_path / f".model.{'0' * 12}-5-5.01234567.part")  # the owner of another boot
+    old = time.time() - ABANDONED_S - 60
+    for path in (*before.iterdir(), before):
+        os.utime(path, (old, old))
+    assert fetch(server, tmp_path, pinned) == DATA
+    assert [seen.range for seen in server.requests] == [asked]
 
 
 def test_last_modified_is_a_validator_where_there_is_no_etag(server, tmp_path):

@@ -139,6 +139,28 @@ def test_the_lock_is_held_by_one_and_leaves_no_file(tmp_path):
     assert names(tmp_path) == []
 
 
+def test_who_waited_holds_the_lock_that_a_newcomer_sees(tmp_path):
+    """The first holder removes the file; the second must not be content with the lock of the removed one."""
+    waiting, inside, done = threading.Event(), threading.Event(), threading.Event()
+
+    def second():
+        waiting.set()
+        with locked(tmp_path, MODEL):
+            inside.set()
+            done.wait(10)
+
+    with locked(tmp_path, MODEL):
+        thread = threading.Thread(target=second)
+        thread.start()
+        waiting.wait(10)
+        time.sleep(0.1)
+    assert inside.wait(10)
+    with locked(tmp_path, MODEL, max_wait_s=0.05) as third:
+        assert not third
+    done.set()
+    thread.join()
+
+
 def test_the_lock_is_not_waited_for_for_ever_and_another_model_has_another(tmp_path):
     with locked(tmp_path, MODEL) as held:
         assert held
