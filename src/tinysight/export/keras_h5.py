@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from tinysight.errors import CheckpointError, MissingExtraError, UsageError, pri
 from tinysight.preprocess.recipe import Recipe
 from tinysight.spec import Spec, layers
 
-KERAS_EPSILON = 1e-3
+KERAS_EPSILON = Spec().bn_epsilon
 KERAS_VERSION = "2.15.0"  # the last whose load_weights and save_weights use this layout by default
 
 
@@ -44,13 +45,12 @@ def _check_fits(card: Card, path: Path) -> None:
         )
 
 
-def _weights_of(spec: Spec, names: list[str]) -> dict[str, dict[str, str]]:
+def _weights_of(names: Iterable[str]) -> dict[str, dict[str, str]]:
     """Layer -> Keras' weight name -> our array name, all in the network's order."""
-    depthwise = {row.name for row in layers(spec) if row.kind == "depthwise"}
     weights: dict[str, dict[str, str]] = {}
     for name in names:
         layer, part = name.split(".")
-        keras_part = "depthwise_kernel" if layer in depthwise and part == "kernel" else part
+        keras_part = "depthwise_kernel" if layer.startswith("conv_dw_") and part == "kernel" else part
         weights.setdefault(layer, {})[f"{layer}/{keras_part}:0"] = name
     return weights
 
@@ -58,7 +58,7 @@ def _weights_of(spec: Spec, names: list[str]) -> dict[str, dict[str, str]]:
 def _fill(root: Any, checkpoint: Checkpoint, where: str) -> None:
     spec = checkpoint.card.spec
     arrays = check_arrays(spec, checkpoint.arrays, where)
-    weights = _weights_of(spec, list(arrays))
+    weights = _weights_of(arrays)
     root.attrs["layer_names"] = np.array([layer.encode() for layer in weights])
     root.attrs["backend"] = np.bytes_("tensorflow")
     root.attrs["keras_version"] = np.bytes_(KERAS_VERSION)

@@ -18,7 +18,7 @@ from tinysight.spec import BLOCKS, KERNEL_SIZE, STEM_FILTERS, Padding, Spec, arr
 
 Shapes = Mapping[str, tuple[int, ...]]
 MAX_CHANNELS = 1 << 20
-DEFAULT_RESOLUTION = 224
+DEFAULT_RESOLUTION = Spec().resolution
 
 
 @dataclass(frozen=True, eq=False, slots=True)

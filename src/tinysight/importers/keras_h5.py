@@ -17,7 +17,7 @@ from tinysight.errors import CheckpointError, printable
 from tinysight.importers.derive import DEFAULT_RESOLUTION, Imported, finish, spec_from_shapes
 from tinysight.importers.hdf5 import Hdf5File, Stored, open_hdf5
 from tinysight.importers.keras_config import KerasFacts, read_model_config
-from tinysight.spec import BN_ARRAYS, Spec, layers
+from tinysight.spec import BN_ARRAYS, Spec, array_shapes
 
 PARTS = {"depthwise_kernel": "kernel"} | {part: part for part in ("kernel", "bias", *BN_ARRAYS)}
 # The names of Keras' own files, for example mobilenet_7_5_160_tf_no_top.h5.
@@ -30,11 +30,9 @@ CONTAINERS = ("layers", "_layer_checkpoint_dependencies")  # the second: Keras 2
 def _parts_by_layer() -> dict[str, tuple[str, ...]]:
     """Our layers in order, each with the parts of it that may be stored, in Keras' order."""
     parts: dict[str, tuple[str, ...]] = {}
-    for layer in layers(Spec()):
-        if layer.kind != "pool":
-            parts[layer.name] = ("kernel",) if layer.has_bn else ("kernel", "bias")
-            if layer.has_bn:
-                parts[f"{layer.name}_bn"] = BN_ARRAYS
+    for name in array_shapes(Spec()):
+        layer, part = name.split(".")
+        parts[layer] = (*parts.get(layer, ()), part)
     return parts
 
 

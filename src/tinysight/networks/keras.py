@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from tinysight.checkpoint import Card, Checkpoint, check_arrays, read_checkpoint
 from tinysight.errors import MissingExtraError, UsageError, printable
+from tinysight.importers.derive import DEFAULT_RESOLUTION
 from tinysight.labels import Label
 from tinysight.networks.keras_layers import Activation, Head, Pooling, build
 from tinysight.networks.keras_options import (
-    DEFAULT_RESOLUTION,
     Sides,
     check_pooling,
     check_range,

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinysight.errors import UsageError, printable
+from tinysight.importers.derive import DEFAULT_RESOLUTION
 from tinysight.preprocess.recipe import Recipe
 from tinysight.spec import (
     MIN_RESOLUTION,
@@ -25,7 +26,6 @@ from tinysight.spec import (
 
 Arrays = dict[str, NDArray[np.float32]]
 POOLINGS = (None, "avg", "max")
-DEFAULT_RESOLUTION = 224
 
 
 class Sides(NamedTuple):
@@ -138,11 +138,11 @@ def _released(spec: Spec, sides: Sides) -> Spec:
     if (
         spec.alpha not in RELEASED_ALPHAS
         or spec.depth_multiplier != 1
-        or (spec.include_top and spec.num_classes != 1000)
+        or (spec.include_top and spec.num_classes != Spec().num_classes)
     ):
         raise UsageError(
             f"weights='imagenet' exist for alpha {', '.join(map(str, RELEASED_ALPHAS))}, depth_multiplier 1 and "
-            f"1000 classes; received {_traits(spec)}"
+            f"{Spec().num_classes} classes; received {_traits(spec)}"
         )
     if sides.released is None and spec.include_top:
         sizes = ", ".join(f"({side}, {side}, 3)" for side in RELEASED_RESOLUTIONS)
