@@ -60,7 +60,7 @@ def test_recipe_of_the_card_is_the_default(model, picture):
     )
 
 
-@pytest.mark.parametrize("recipe", ["Center", Recipe(resolution=128), Recipe(resolution=64, value_range=(0.0, 1.0))])
+@pytest.mark.parametrize("recipe", ["Center", 5, Recipe(resolution=128), Recipe(resolution=64, value_range=(0.0, 1.0))])
 def test_recipes_that_do_not_fit_are_refused(model, recipe):
     with pytest.raises(UsageError):
         Classifier(model, recipe=recipe)
@@ -88,3 +88,6 @@ def test_errors(model, tmp_path):
         classifier.run([])
     with pytest.raises(UsageError):
         classifier.predict(np.zeros((8, 8, 3), np.uint8), top_k=0)
+    for model in (None, 5, b"x"):
+        with pytest.raises(UsageError, match="a name, a path or a Checkpoint"):
+            Classifier(model)

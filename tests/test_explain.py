@@ -76,7 +76,7 @@ def test_large_pictures_are_drawn_small(classifier):
     assert explanation.overlay().shape == (40, 1600, 3)
 
 
-@pytest.mark.parametrize("index", [-1, 5])
+@pytest.mark.parametrize("index", [-1, 5, 1.5, True, "1"])
 def test_unknown_class_is_refused(classifier, picture, index):
     with pytest.raises(UsageError, match="0 to 4"):
         explain(classifier, picture, index)
@@ -95,3 +95,18 @@ def test_saved_overlay_is_a_png(classifier, picture, tmp_path):
     np.testing.assert_array_equal(decode(tmp_path / "heat.png"), explanation.overlay())
     with pytest.raises(TinysightError, match="cannot write"):
         explanation.save(tmp_path / "none" / "heat.png")
+    with pytest.raises(UsageError, match=r"end in \.png"):
+        explanation.save(tmp_path / "heat.jpg")
+
+
+def test_an_unlikely_class_looks_unlikely(classifier, picture):
+    """Colours are those of the likeliest class's strongest evidence, not stretched for each class."""
+    best = explain(classifier, picture)
+    for index in range(5):
+        other = explain(classifier, picture, index)
+        assert other.full_heat == best.full_heat == best.heat.max()
+
+
+def test_only_an_open_classifier_explains(picture):
+    with pytest.raises(UsageError, match="open Classifier"):
+        explain("mobilenet_v1_1.0_224", picture)

@@ -20,6 +20,7 @@ from tinysight.labels import (
     MAX_LABEL_CHARACTERS,
     Label,
     Prediction,
+    class_index,
     imagenet_labels,
     read_labels,
     softmax,
@@ -275,3 +276,19 @@ def test_the_corpus_of_bad_label_files(shared: Path) -> None:
         assert verdict in row["expect"].split("_or_"), row["file"]
     assert "background" in messages["labels_1001.txt"]
     assert "line 1 is not UTF-8" in messages["labels_latin1.txt"]
+
+
+@pytest.mark.parametrize(
+    ("text", "index"), [("281", 281), ("n02123045", 281), ("tabby", 281), ("African Elephant", 386)]
+)
+def test_a_class_is_found_by_index_wnid_or_name(text, index) -> None:
+    assert class_index(text, imagenet_labels(), 1000) == index
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("1000", "0 to 999"), ("crane", r"\[134, 517\]"), ("tabbi", "no class"), ("-1", "no class"), ("", "no")],
+)
+def test_no_near_match_and_no_guess_between_two(text, message) -> None:
+    with pytest.raises(UsageError, match=message):
+        class_index(text, imagenet_labels(), 1000)

@@ -49,9 +49,23 @@ def test_a_named_file_is_taken_whatever_it_is_called(tree):
 
 def test_nothing_found_is_a_problem_with_its_argument(tree):
     assert list(find_pictures(["empty", "t/*.bmp"])) == [
-        Found("empty", "folder holds no pictures"),
-        Found("t/*.bmp", "pattern matches no file"),
+        Found("empty", "not_found", "empty: this folder holds no pictures"),
+        Found("t/*.bmp", "not_found", "t/*.bmp: this pattern matches no file"),
     ]
+
+
+def test_a_folder_that_cannot_be_searched_is_a_problem_and_the_rest_goes_on(tree, monkeypatch):
+    real = os.scandir
+
+    def locked(path):
+        if os.fspath(path).endswith("sub"):
+            raise PermissionError(13, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", locked)
+    found = list(find_pictures(["t"]))
+    assert [one.name for one in found] == ["t/a.PNG", "t/b.jpg", "t/odd[1].jpg", "t/sub"]
+    assert found[-1].reason == "permission_denied"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="platform: names are bytes on POSIX only")

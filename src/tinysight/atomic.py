@@ -7,6 +7,7 @@ and ends with ``.tmp``; never a half-written file at the final name.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -26,14 +27,17 @@ def atomic_path(target: Path) -> Iterator[Path]:
     """Give a temporary path in the target's folder; on a clean exit it becomes the target, otherwise it is removed.
 
     Args:
-        target: the final name; an existing file there is replaced in one step.
+        target: the final name; an existing file there is replaced in one step; a link is followed.
 
     Yields:
         The temporary path, an empty file with the permissions that a plain ``open`` would have given.
 
     Raises:
-        OSError: the folder is missing, full or read-only; the target is a folder.
+        OSError: the folder is missing, full or read-only; the target is a folder, a device or a pipe.
     """
+    target = Path(os.path.realpath(target))
+    if target.exists() and not target.is_file():
+        raise OSError(errno.EINVAL, "it is there and is not a regular file")
     temporary = target.parent / f".tinysight.{os.getpid()}.{secrets.token_hex(4)}.tmp"
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:

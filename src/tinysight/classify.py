@@ -68,8 +68,12 @@ class Classifier:
         settings: Settings | None = None,
         progress: Progress | None = None,
     ) -> None:
+        if not isinstance(model, str | os.PathLike | Checkpoint):
+            raise UsageError(f"model must be a name, a path or a Checkpoint, received {type(model).__name__}")
         self.checkpoint = model if isinstance(model, Checkpoint) else open_model(model, settings, progress)
         card = self.checkpoint.card
+        if recipe is not None and not isinstance(recipe, str | Recipe):
+            raise UsageError(f"recipe must be a name, a Recipe or None, received {type(recipe).__name__}")
         self.recipe = card.recipe if recipe is None else _chosen_recipe(recipe, card)
         self.engine: Engine = open_engine(self.checkpoint, engine, precision)
 

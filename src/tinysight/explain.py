@@ -23,6 +23,7 @@ from tinysight.preprocess import Source, crop_box, encode_png, prepare, resize
 # Heat colours at 0, 0.25, 0.5, 0.75 and 1, RGB 0..255: dark violet to light yellow, brighter means more.
 HEAT_COLOURS = ((38, 12, 92), (130, 24, 122), (214, 58, 84), (248, 136, 44), (252, 240, 144))
 STRONGEST_OPACITY = 0.7
+CLEAR_UNTIL = 0.1  # share of the strongest evidence below which the picture stays as it is
 OPAQUE_FROM = 0.8  # share of the strongest evidence at which the heat covers most
 PALENESS = 0.75  # how far the picture under the heat goes towards grey
 SMOOTHING_CELLS = 0.5  # standard deviation of the Gaussian between cells
@@ -76,6 +77,7 @@ class Explanation:
         logit: its score before softmax.
         bias: the part of the logit that does not depend on the picture.
         heat: float32 ``(h, w)``, what each feature cell adds to the logit; ``heat.mean() + bias == logit``.
+        full_heat: the strongest cell of the most likely class, in logits; the overlay's brightest colour.
         pixels: uint8 ``(H, W, 3)``, the whole upright picture as decoded, at most 1600 px long.
         box: (top, left, height, width) in pixels of the part that the network saw.
     """
@@ -84,24 +86,26 @@ class Explanation:
     logit: float
     bias: float
     heat: NDArray[np.float32]
+    full_heat: float
     pixels: NDArray[np.uint8]
     box: tuple[int, int, int, int]
 
     def overlay(self) -> NDArray[np.uint8]:
         """Return the picture with the evidence for the class in colour, uint8 ``(H, W, 3)``.
 
-        Opacity and colour follow the evidence from none to the most found in this picture; cells that speak against
-        the class stay clear. The picture is paled so that the heat is what has colour; what the crop left out is dark.
+        Opacity and colour follow the evidence, from none to the most that the picture holds for its most likely
+        class, so that an unlikely class looks unlikely; cells that speak against the class stay clear. The picture is
+        paled so that the heat is what has colour; what the crop left out is dark.
         """
         top, left, height, width = self.box
         evidence = spread(np.maximum(self.heat, 0).astype(np.float64), height, width)
-        share = evidence / max(float(evidence.max()), SMALLEST_EVIDENCE)
+        share = evidence / max(self.full_heat, float(evidence.max()), SMALLEST_EVIDENCE)
         positions = np.linspace(0, 1, len(HEAT_COLOURS))
         colour = np.stack([np.interp(share, positions, c) for c in zip(*HEAT_COLOURS, strict=True)], axis=-1)
         canvas = self.pixels * OUTSIDE_BRIGHTNESS
         seen = self.pixels[top : top + height, left : left + width]
         pale = seen * (1 - PALENESS) + seen.mean(axis=2, keepdims=True) * PALENESS
-        opacity = (np.clip(share / OPAQUE_FROM, 0, 1) * STRONGEST_OPACITY)[..., None]
+        opacity = (np.clip((share - CLEAR_UNTIL) / (OPAQUE_FROM - CLEAR_UNTIL), 0, 1) * STRONGEST_OPACITY)[..., None]
         canvas[top : top + height, left : left + width] = pale * (1 - opacity) + colour * opacity
         overlay: NDArray[np.uint8] = np.rint(canvas).astype(np.uint8)
         return overlay
@@ -109,9 +113,17 @@ class Explanation:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the overlay as PNG; the file is whole or absent.
 
+        Args:
+            path: ends in ``.png``; an existing file there is replaced.
+
         Raises:
+            UsageError: it does not end in ``.png``.
             TinysightError: it cannot be written.
         """
+        if Path(path).suffix.lower() != ".png":
+            raise UsageError(
+                f"the overlay is a PNG; the path must end in .png, received {printable(os.fspath(path))!r}"
+            )
         try:
             write_atomically(Path(path), encode_png(self.overlay()))
         except OSError as error:
@@ -137,21 +149,25 @@ def explain(classifier: Classifier, source: Source, index: int | None = None) ->
         ImageError: the picture cannot be read.
         UsageError: the network has no head, or no class of that index.
     """
-    spec = classifier.card.spec
-    if index is not None and not 0 <= index < spec.num_classes:
-        raise UsageError(f"class index must be 0 to {spec.num_classes - 1}, received {index}")
+    if not isinstance(classifier, Classifier):
+        raise UsageError(f"explain takes an open Classifier, received {type(classifier).__name__}")
+    classes = classifier.card.spec.num_classes
+    if index is not None and (isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < classes):
+        raise UsageError(f"class index must be a whole number from 0 to {classes - 1}, received {index!r}")
     pixels = classifier.read(source).pixels
     output = classifier.engine.run(prepare(pixels, classifier.recipe)[None])
-    ranked = classifier.name(output, spec.num_classes if index is not None else 1)[0]
+    ranked = classifier.name(output, classes if index is not None else 1)[0]
     prediction = ranked[0] if index is None else next(p for p in ranked if p.index == index)
     assert output.logits is not None  # name() refuses a network without a head
     arrays = classifier.checkpoint.arrays
+    kernel = arrays["conv_preds.kernel"]
     shown = _shrunk(pixels)
     return Explanation(
         prediction=prediction,
         logit=float(output.logits[0, prediction.index]),
         bias=float(arrays["conv_preds.bias"][prediction.index]),
-        heat=class_activation_map(output.features[0], arrays["conv_preds.kernel"], prediction.index),
+        heat=class_activation_map(output.features[0], kernel, prediction.index),
+        full_heat=float(class_activation_map(output.features[0], kernel, ranked[0].index).max()),
         pixels=shown,
         box=crop_box(shown.shape[0], shown.shape[1], classifier.recipe),
     )

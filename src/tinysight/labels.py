@@ -138,6 +138,29 @@ def top_k(logits: ArrayLike, labels: Sequence[Label] | None, k: int = 5) -> list
     return predictions
 
 
+def class_index(text: str, labels: Sequence[Label] | None, num_classes: int) -> int:
+    """Return the class that a person means: by index, wnid or name (upper and lower case are the same).
+
+    Raises:
+        UsageError: no such class, or a name that several classes have.
+
+    >>> class_index("Tabby", imagenet_labels(), 1000)
+    281
+    """
+    if text.isdecimal() and len(text) < 10:
+        if int(text) >= num_classes:
+            raise UsageError(f"class index must be 0 to {num_classes - 1}, received {text}")
+        return int(text)
+    wanted = text.casefold()
+    found = [i for i, label in enumerate(labels or ()) if wanted in (label.wnid, label.name.casefold())]
+    if len(found) == 1:
+        return found[0]
+    shown = printable(text, 60)
+    if found:
+        raise UsageError(f"{len(found)} classes are called {shown!r}; give one of the indexes {found[:5]}")
+    raise UsageError(f"no class is called {shown!r}; accepted: an index from 0 to {num_classes - 1}, a wnid, or a name")
+
+
 def read_labels(path: str | os.PathLike[str], num_classes: int) -> tuple[Label, ...]:
     """Read a model's class names from a text file, one a line, in the order of the outputs.
 

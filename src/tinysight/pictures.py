@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tinysight.errors import printable
+
 # A folder is searched by these endings; a file that is named itself is opened whatever it is called.
 PICTURE_SUFFIXES = frozenset(
     (
@@ -31,19 +33,28 @@ STDIN = "-"
 
 
 class Found(NamedTuple):
-    """One input: its name as the user would write it, and why there is none to read, if so."""
+    """One input: its name as the user would write it; ``reason`` and ``problem`` where there is nothing to read.
+
+    ``reason`` is one of ``errors.IMAGE_REASONS``, ``problem`` a line for people.
+    """
 
     name: str
+    reason: str | None = None
     problem: str | None = None
 
 
-def _walk(folder: str) -> Iterator[str]:
+def _walk(folder: str) -> Iterator[Found]:
     """Yield pictures below a folder in sorted order; hidden names are skipped, links to folders are not followed."""
-    for root, folders, files in os.walk(folder):
+    unreadable: list[OSError] = []
+    for root, folders, files in os.walk(folder, onerror=unreadable.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES:  # noqa: PTH122
-                yield os.path.join(root, name)  # noqa: PTH118
+                yield Found(os.path.join(root, name))  # noqa: PTH118
+    for error in unreadable:
+        name = str(error.filename)
+        reason = "permission_denied" if isinstance(error, PermissionError) else "unreadable"
+        yield Found(name, reason, f"{printable(name)}: this folder cannot be read: {error.strerror}")
 
 
 def _matches(pattern: str) -> list[str]:
@@ -64,14 +75,14 @@ def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _expand(name: str) -> Iterator[str]:
-    """Yield the files that one argument stands for; an existing name is taken as it is, even with ``*`` in it."""
-    matches = _matches(name) if glob.has_magic(name) and not os.path.lexists(name) else [name]
-    for match in matches:
-        if match != STDIN and Path(match).is_dir():
+def _expand(name: str) -> Iterator[Found]:
+    """Yield what one argument stands for; an existing name is taken as it is, even with ``*`` in it."""
+    is_pattern = glob.has_magic(name) and not os.path.lexists(name)
+    for match in _matches(name) if is_pattern else [name]:
+        if match != STDIN and os.path.isdir(match):  # noqa: PTH112 - Path.is_dir raises where this says no
             yield from _walk(match)
         else:
-            yield match
+            yield Found(match)
 
 
 def find_pictures(names: Iterable[str]) -> Iterator[Found]:
@@ -82,13 +93,12 @@ def find_pictures(names: Iterable[str]) -> Iterator[Found]:
             (``**`` descends), or ``-`` for a picture on standard input.
 
     Yields:
-        Files to read, or a problem where an argument stands for no picture at all.
+        Files to read, or a problem where an argument stands for no picture at all or a folder cannot be searched.
     """
     for name in names:
-        empty = True
-        for path in _expand(name):
-            empty = False
-            yield Found(path)
-        if empty:
-            what = "folder holds no pictures" if os.path.isdir(name) else "pattern matches no file"  # noqa: PTH112
-            yield Found(name, what)
+        found = None
+        for found in _expand(name):
+            yield found
+        if found is None:
+            what = "this folder holds no pictures" if os.path.isdir(name) else "this pattern matches no file"  # noqa: PTH112
+            yield Found(name, "not_found", f"{printable(name)}: {what}")

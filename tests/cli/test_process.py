@@ -63,6 +63,20 @@ def test_colours_follow_the_terminal_and_the_variables(checkpoint_file, picture,
     assert ("\x1b[32m" in result.stdout or "\x1b[1m" in result.stdout) is (variable == "FORCE_COLOR")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="platform: closing descriptors from a shell")
+@pytest.mark.parametrize("verb", ["summary", "--help", "models list"])
+def test_a_closed_output_is_one_line(verb):
+    shell = f'exec "{sys.executable}" -m tinysight {verb} >&-'
+    result = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr == "Error: standard output is closed, so there is nowhere to put the answer\n"
+
+
+def test_a_terminal_without_a_size_still_shows_the_answer():
+    result = tinysight("summary", env=os.environ | {"COLUMNS": "0"})
+    assert "conv_preds" in result.stdout
+
+
 @pytest.mark.skipif(os.name != "posix", reason="platform: signals")
 def test_an_interrupt_is_exit_130_and_one_line(checkpoint_file, tmp_path):
     for number in range(3000):

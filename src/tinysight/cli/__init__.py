@@ -84,7 +84,7 @@ def run(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         help_hint = f" (see {context.command_path} --help)" if context else ""
-        click.echo(f"Error: {printable(error.format_message(), 500)}{help_hint}", err=True)
+        click.echo(f"Error: {printable(' '.join(error.format_message().split()), 500)}{help_hint}", err=True)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
@@ -104,6 +104,8 @@ def run(arguments: list[str] | None = None) -> int:
 
 def main() -> None:
     """Entry point of the ``tinysight`` command."""
+    if sys.stdout is None:  # closed by whoever started us
+        sys.exit("Error: standard output is closed, so there is nowhere to put the answer")
     for stream in (sys.stdout, sys.stderr):  # a name that the terminal's encoding lacks is escaped, not a crash
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

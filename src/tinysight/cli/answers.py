@@ -124,4 +124,5 @@ def table_printer(compact: bool, count: int) -> Iterator[Callable[[Outcome], Non
     yield show
     if count > 1:
         failed = f", {tally['unreadable']} could not be read" if tally["unreadable"] else ""
-        out.print(Text(f"{tally['read']} pictures{failed}", "dim"))
+        pictures = "picture" if tally["read"] == 1 else "pictures"
+        out.print(Text(f"{tally['read']} {pictures}{failed}", "dim"))

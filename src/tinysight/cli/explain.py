@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tinysight.cli.options import model_option, offline_option, open_classifier, precision_option, recipe_option
-from tinysight.cli.output import echo_json, json_option
+from tinysight.cli.output import echo_json, json_option, standard_input
 from tinysight.errors import ImageError, UsageError, printable
 
 if TYPE_CHECKING:
@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 EPILOG = """\b
 Examples:
   tinysight explain examples/analog_clock.jpg -o clock_heat.png
-  tinysight explain photo.jpg --class 281 --json"""
+  tinysight explain photo.jpg --class tabby --json"""
 
 
 @click.command(epilog=EPILOG)
 @click.argument("picture")
 @click.option("-o", "--output", metavar="PNG", help="Where the overlay goes. Default: PICTURE's name + _explained.png.")
-@click.option("--class", "index", type=click.IntRange(min=0), help="Class to explain. Default: the most likely one.")
+@click.option(
+    "--class", "wanted", metavar="CLASS", help="Class to explain: index, wnid or name. Default: the likeliest."
+)
 @click.option("--force", is_flag=True, help="Replace an output that is already there.")
 @model_option
 @recipe_option
@@ -34,7 +36,7 @@ Examples:
 def command(
     picture: str,
     output: str | None,
-    index: int | None,
+    wanted: str | None,
     force: bool,
     model: str,
     recipe: str | None,
@@ -47,10 +49,9 @@ def command(
     The class activation map is exact for this network: the mean of the numbers in --json plus the bias is the class's
     logit.
     """
-    import sys
-
     from tinysight.cli import EXIT_SOME_UNREADABLE
     from tinysight.explain import explain
+    from tinysight.labels import class_index
 
     target = Path(output) if output else Path(f"{'stdin' if picture == '-' else Path(picture).stem}_explained.png")
     if target.suffix.lower() != ".png":
@@ -58,8 +59,10 @@ def command(
     if os.path.lexists(target) and not force:
         raise UsageError(f"{printable(str(target))} is already there; pass --force to replace it")
     classifier = open_classifier(model, recipe, precision, offline)
+    card = classifier.card
+    index = None if wanted is None else class_index(wanted, card.labels, card.spec.num_classes)
     try:
-        explanation = explain(classifier, sys.stdin.buffer if picture == "-" else picture, index)
+        explanation = explain(classifier, standard_input() if picture == "-" else picture, index)
     except ImageError as error:
         if as_json:
             echo_json({"source": picture, "error": {"reason": error.reason, "message": str(error)}})

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
+
+from tinysight.errors import ImageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,7 +32,21 @@ def console(stderr: bool = False) -> Console:
         def on_broken_pipe(self) -> None:
             raise  # rich would end the process with exit code 1; the command line has its own
 
-    return PipeConsole(stderr=stderr, highlight=False, emoji=False, markup=False, soft_wrap=True)
+    made = PipeConsole(stderr=stderr, highlight=False, emoji=False, markup=False, soft_wrap=True)
+    if made.width < 1:  # COLUMNS=0, as some terminals without a size have it
+        made.width = 80
+    return made
+
+
+def standard_input() -> BinaryIO:
+    """Return standard input as bytes.
+
+    Raises:
+        ImageError: it is closed.
+    """
+    if sys.stdin is None:
+        raise ImageError("unreadable", "it is closed")
+    return sys.stdin.buffer
 
 
 def bar_for_terminal(share: float, width: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from tinysight.cli.options import model_option, offline_option, open_classifier, precision_option, recipe_option
-from tinysight.cli.output import json_option
+from tinysight.cli.output import json_option, standard_input
 from tinysight.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
@@ -41,11 +40,12 @@ def classify_one(classifier: Classifier, found: Found, top_k: int, min_probabili
     from tinysight.pictures import STDIN
 
     if found.problem is not None:
-        return Outcome(found.name, None, "not_found", found.problem)
+        return Outcome(found.name, None, found.reason, found.problem)
     try:
-        answer = classifier.answer(sys.stdin.buffer if found.name == STDIN else found.name, top_k)
+        answer = classifier.answer(standard_input() if found.name == STDIN else found.name, top_k)
     except ImageError as error:
-        return Outcome(found.name, None, error.reason, str(error))
+        where = "standard input: " if found.name == STDIN else ""
+        return Outcome(found.name, None, error.reason, f"{where}{error}")
     kept = [prediction for prediction in answer.predictions if prediction.probability >= min_probability]
     return Outcome(found.name, replace(answer, predictions=kept))
 
