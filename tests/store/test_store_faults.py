@@ -216,6 +216,21 @@ def test_last_modified_is_a_validator_where_there_is_no_etag(server, tmp_path):
     assert server.requests[1].if_range == LAST_MODIFIED
 
 
+def test_without_hash_and_validator_two_halves_of_different_files_are_never_joined(server, tmp_path):
+    def cut_once_then_another_file(handler, data):
+        first = len(server.requests) == 1
+        start = int((handler.headers.get("Range") or "bytes=0-")[6:-1])
+        headers = {"Content-Length": str(len(data) - start)}
+        if start:
+            headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
+        handler.head(206 if start else 200, headers)
+        handler.wfile.write(data[:100_000] if first else bytes(len(data) - start))
+
+    server.files[PATH], server.faults[PATH] = DATA, cut_once_then_another_file
+    assert fetch(server, tmp_path, pinned=False) == bytes(len(DATA))
+    assert [seen.range for seen in server.requests] == [None, None]
+
+
 def test_identity_coding_is_asked_for(server, tmp_path):
     server.files[PATH] = DATA
     fetch(server, tmp_path)

@@ -63,7 +63,7 @@ def convert(release: Release, material: Material) -> Checkpoint:
     content, resolution = material.content, release.spec.resolution
     if material.kind == "checkpoint" and isinstance(content, Path):
         model = read_checkpoint(content)
-        spec, arrays, source = model.card.spec, model.arrays, model.card.source
+        spec, arrays, source = model.card.spec, model.arrays, printable(model.card.source)
     else:
         from tinysight.importers import import_file
         from tinysight.importers.slim_graph import read_slim_graph
@@ -77,6 +77,8 @@ def convert(release: Release, material: Material) -> Checkpoint:
         raise CheckpointError(f"{printable(source, 80)} is {spec.name}, not {release.name}")
     if release.arrays_sha256 not in (None, arrays_sha256(arrays)):
         raise CheckpointError(f"{printable(source, 80)}: the numbers do not have the sha256 that the list pins")
+    if material.kind == "checkpoint" and release.arrays_sha256 is None:  # nothing proves what it says of itself
+        source = f"a mirror's file, which says: {source}"
     card = Card(release.name, release.spec, Recipe(resolution), imagenet_labels(), release.licence, source)
     return Checkpoint(replace(card, probes=make_probes(card, arrays)), arrays)
 

@@ -95,8 +95,11 @@ def validator(headers: Mapping[str, str]) -> str | None:
 
 
 def request_headers(origin: Origin, have_bytes: int) -> dict[str, str]:
-    """Return the headers that ask for the rest of a file of which this many bytes are there."""
-    if have_bytes == 0:
+    """Return the headers that ask for the rest of a file of which this many bytes are there.
+
+    Without a hash and without a validator nothing would show that the file has changed meanwhile: ask for all of it.
+    """
+    if have_bytes == 0 or not origin.can_resume:
         return {}
     headers = {"Range": f"bytes={have_bytes}-"}
     if origin.validator is not None:
@@ -139,7 +142,7 @@ def decide(status: int, headers: Mapping[str, str], have_bytes: int, origin: Ori
     known = validator(headers)
     if status == 200:
         return Step("replace", replace(origin, validator=known, total_bytes=_length(headers)))
-    if have_bytes == 0:
+    if have_bytes == 0 or not origin.can_resume:
         raise SourceError(f"{where}: HTTP {status} although the whole file was asked for")
     match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
     total = int(match[3]) if match and match[3] != "*" else None
