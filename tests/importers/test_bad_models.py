@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -36,9 +37,12 @@ WORDS = {
 
 # One process for all files, whose peak memory is measured; printing is its own, so a line of anyone else shows up.
 IMPORT_ALL = """
-import json, resource, sys, time
+import json, sys, time
 from tinysight.errors import CheckpointError
 from tinysight.importers import import_file
+def peak_kib():
+    # Not getrusage: its peak begins with what the parent of this process had.
+    return int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
 for path in sys.argv[1:]:
     start = time.monotonic()
     try:
@@ -46,10 +50,11 @@ for path in sys.argv[1:]:
         message = None
     except CheckpointError as error:
         message = str(error)
-    print(json.dumps([path, message, time.monotonic() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
+    print(json.dumps([path, message, time.monotonic() - start, peak_kib()]))
 """
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="platform: needs /proc")
 def test_all_are_refused_in_bounded_time_and_memory(shared):
     folder = shared / "data" / "bad_models"
     with (folder / "manifest.csv").open(newline="") as file:

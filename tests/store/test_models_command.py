@@ -133,7 +133,7 @@ def test_import(models, h5_file, tmp_path):
 def test_import_replaces_nothing_unless_forced(models, h5_file):
     code, out, _ = models("import", h5_file)
     assert code == 0
-    assert out == "wrote flowers.safetensors: mobilenet_v1_0.25_32, 3 classes, without names\n"
+    assert out == "wrote flowers.safetensors: flowers (mobilenet_v1_0.25_32), 3 classes, without names\n"
     code, out, err = models("import", h5_file, "--name", "other")
     assert (code, out) == (2, "")
     assert err == "Error: flowers.safetensors is already there; pass --force to replace it\n"
@@ -148,10 +148,10 @@ def test_import_of_what_is_no_model(models, tmp_path):
         ("absent.h5", "no such file", 1),
         ("ours.safetensors", "is a tinysight model file already", 2),
     ):
-        code, out, err = models("import", name)
+        code, out, err = models("import", name, "--output", "new.safetensors")
         assert (code, out) == (expected, "")
         assert message in err
-    code, _, err = models("import", "ours.safetensors", "--resolution", "20")
+    code, _, err = models("import", "ours.safetensors", "--resolution", "20", "--output", "new.safetensors")
     assert code == 2
     assert "32" in err
 

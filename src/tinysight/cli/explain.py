@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from tinysight.cli.options import model_option, offline_option, open_classifier, precision_option, recipe_option
-from tinysight.cli.output import echo_json, json_option, standard_input
-from tinysight.errors import ImageError, UsageError, printable
+from tinysight.cli.output import echo_json, json_option, output_path, standard_input
+from tinysight.errors import ImageError, printable
 
 if TYPE_CHECKING:
     from tinysight.explain import Explanation
@@ -53,11 +52,8 @@ def command(
     from tinysight.explain import explain
     from tinysight.labels import class_index
 
-    target = Path(output) if output else Path(f"{'stdin' if picture == '-' else Path(picture).stem}_explained.png")
-    if target.suffix.lower() != ".png":
-        raise UsageError(f"the overlay is a PNG; the output must end in .png, received {printable(str(target))!r}")
-    if os.path.lexists(target) and not force:
-        raise UsageError(f"{printable(str(target))} is already there; pass --force to replace it")
+    stem = "stdin" if picture == "-" else Path(picture).stem
+    target = output_path(f"{stem}_explained.png" if output is None else output, ".png", force)
     classifier = open_classifier(model, recipe, precision, offline)
     card = classifier.card
     index = None if wanted is None else class_index(wanted, card.labels, card.spec.num_classes)

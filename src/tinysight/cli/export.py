@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from tinysight.cli.options import model_option, offline_option, settings
-from tinysight.cli.output import download_progress, echo_json, json_option
-from tinysight.errors import UsageError, printable
+from tinysight.cli.output import download_progress, echo_json, json_option, output_path
+from tinysight.errors import printable
 from tinysight.export import FORMATS
 
-EPILOG = "\b\nFormats:\n" + "\n".join(f"  {name}  {text}" for name, (_, text) in FORMATS.items())
+EPILOG = "\b\nFormats:\n" + "\n".join(f"  {name}  {kind.text}" for name, kind in FORMATS.items())
 EPILOG += "\n\n\b\nExample:\n  tinysight export --model mobilenet_v1_1.0_224 --format keras-h5 --output mobilenet.h5"
 
 
@@ -31,9 +29,7 @@ def command(model: str, format_name: str, output: str, force: bool, offline: boo
     from tinysight.export import export_model
     from tinysight.models import open_model
 
-    target = Path(output)
-    if target.exists() and not force:
-        raise UsageError(f"{printable(output)} is already there; pass --force to replace it")
+    target = output_path(output, FORMATS[format_name].suffix, force)
     with download_progress() as progress:
         checkpoint = open_model(model, settings(offline), progress)
     export_model(checkpoint, format_name, target)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tinysight.cli.options import offline_option, settings
-from tinysight.cli.output import download_progress, echo_json, json_option
+from tinysight.cli.output import download_progress, echo_json, json_option, output_path
 from tinysight.errors import StoreError, TinysightError, UsageError, printable
 from tinysight.spec import DEFAULT_MODEL
 
@@ -205,10 +205,8 @@ def import_file(
     from tinysight.checkpoint import arrays_sha256, write_checkpoint
     from tinysight.models import import_model
 
-    target = Path(f"{Path(file).stem}.safetensors" if output is None else output)
+    target = output_path(f"{Path(file).stem}.safetensors" if output is None else output, ".safetensors", force)
     checkpoint = import_model(file, labels=labels, name=name, resolution=resolution, imagenet=not not_imagenet)
-    if os.path.lexists(target) and not force:
-        raise UsageError(f"{printable(str(target))} is already there; pass --force to replace it")
     write_checkpoint(target, checkpoint)
     if as_json:
         echo_json(_imported_fields(checkpoint, target, arrays_sha256(checkpoint.arrays)))
@@ -216,4 +214,6 @@ def import_file(
     spec = checkpoint.card.spec
     classes = f"{spec.num_classes} classes" if spec.include_top else "no head"
     named = "named" if checkpoint.card.labels is not None else "without names"
-    click.echo(f"wrote {printable(str(target))}: {spec.name}, {classes}, {named if spec.include_top else 'features'}")
+    name = printable(checkpoint.card.name)
+    title = name if name == spec.name else f"{name} ({spec.name})"
+    click.echo(f"wrote {printable(str(target))}: {title}, {classes}, {named if spec.include_top else 'features'}")

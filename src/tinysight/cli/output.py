@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from tinysight.errors import ImageError
+from tinysight.errors import ImageError, UsageError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,6 +49,20 @@ def standard_input() -> BinaryIO:
     if sys.stdin is None:
         raise ImageError("unreadable", "it is closed")
     return sys.stdin.buffer
+
+
+def output_path(name: str, suffix: str, force: bool) -> Path:
+    """Return where a verb may write, before it does any work.
+
+    Raises:
+        UsageError: the name has another ending than ``suffix``, or something is there and may not be replaced.
+    """
+    target, shown = Path(name), printable(name)
+    if target.suffix.lower() != suffix:
+        raise UsageError(f"the output must end in {suffix}, received {shown!r}")
+    if os.path.lexists(target) and not force:
+        raise UsageError(f"{shown} is already there; pass --force to replace it")
+    return target
 
 
 def bar_for_terminal(share: float, width: int) -> str:

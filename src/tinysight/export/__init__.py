@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import NamedTuple
 
 from tinysight.checkpoint import Checkpoint
 from tinysight.errors import UsageError
 from tinysight.export.keras_h5 import write_keras_h5
 
-__all__ = ["FORMATS", "export_model", "write_keras_h5"]
+__all__ = ["FORMATS", "Format", "export_model", "write_keras_h5"]
 
-# Name on the command line -> (writer, what the file is).
-FORMATS: dict[str, tuple[Callable[[str | os.PathLike[str], Checkpoint], None], str]] = {
-    "keras-h5": (write_keras_h5, "Keras weights for keras.applications.MobileNet(...).load_weights(FILE)"),
+
+class Format(NamedTuple):
+    """A format: the function that writes it, the ending of its files, what they are."""
+
+    write: Callable[[str | os.PathLike[str], Checkpoint], None]
+    suffix: str
+    text: str
+
+
+FORMATS = {
+    "keras-h5": Format(write_keras_h5, ".h5", "Keras weights for keras.applications.MobileNet(...).load_weights(FILE)"),
 }
 
 
@@ -32,4 +41,4 @@ def export_model(checkpoint: Checkpoint, format_name: str, path: str | os.PathLi
     """
     if format_name not in FORMATS:
         raise UsageError(f"unknown export format {format_name!r}; known: {', '.join(FORMATS)}")
-    FORMATS[format_name][0](path, checkpoint)
+    FORMATS[format_name].write(path, checkpoint)

@@ -10,11 +10,12 @@ from tinysight.errors import UsageError
 from tinysight.labels import imagenet_labels
 
 
-def preprocess_input(x: Any) -> Any:
+def preprocess_input(x: Any, data_format: str | None = None) -> Any:  # noqa: ARG001
     """Scale pixels from 0..255 to -1..1, as ``keras.applications.mobilenet.preprocess_input`` does, to the bit.
 
     Args:
         x: a NumPy array of numbers 0..255, any shape; or a tensor of the Keras backend, symbolic ones included.
+        data_format: there for Keras' signature; this scaling is the same for both.
 
     Returns:
         ``x / 127.5 - 1``. A floating array keeps its dtype, any other becomes float32. Always a new array: Keras
