@@ -1,6 +1,6 @@
 """The MobileNet tutorial as one working script: build it in Keras, load the ImageNet weights, name a picture.
 
-    pip install 'tinysight[keras]'
+    pip install '.[keras]'
     KERAS_BACKEND=jax python examples/tutorial.py                  # the lighthouse beside this file
     KERAS_BACKEND=jax python examples/tutorial.py PICTURE --summary
 
