@@ -16,6 +16,7 @@ from tinysight.models import fetch, open_model, verify
 from tinysight.models.released import open_released, released
 from tinysight.store import Settings
 from tinysight.store.released import Package, Release
+from tinysight.store.workspace import create
 
 
 @pytest.fixture
@@ -57,6 +58,15 @@ def test_a_folder_is_a_mirror_online_and_offline(form, cache, tmp_path, weights)
     place = str(folder).replace(" ", "%20") if "file" in form else str(folder)
     fetch(MODEL, no_index(cache, mirror=form.format(place), offline=True))
     assert (cache / weights.release.checkpoint_file).read_bytes() == weights.cache_file
+
+
+def test_what_a_killed_download_has_left_is_swept_after_a_success(cache, tmp_path, weights):
+    (tmp_path / weights.release.checkpoint_file).write_bytes(weights.mirror_file)
+    left = create(cache, MODEL)
+    left.append(b"the beginning")
+    left.give_up()
+    open_model(MODEL, no_index(cache, mirror=str(tmp_path), offline=True))
+    assert names(cache) == [weights.release.checkpoint_file]
 
 
 def test_keras_own_file_gives_the_same_numbers(cache, tmp_path, weights):
