@@ -50,6 +50,8 @@ class Classifier:
             one in the model's card.
         engine: ``auto`` or an engine's name.
         precision: ``auto`` or an arithmetic that the model holds.
+        threads: of the native engine for one picture; None lets it choose.
+        isa: instruction set of the native engine; None takes the best that the processor has.
         settings: where weights are kept and fetched from; None reads the environment.
         progress: called with bytes done and bytes in all (or None) while weights are fetched.
 
@@ -65,6 +67,8 @@ class Classifier:
         recipe: str | Recipe | None = None,
         engine: str = "auto",
         precision: str = "auto",
+        threads: int | None = None,
+        isa: str | None = None,
         settings: Settings | None = None,
         progress: Progress | None = None,
     ) -> None:
@@ -75,7 +79,7 @@ class Classifier:
         if recipe is not None and not isinstance(recipe, str | Recipe):
             raise UsageError(f"recipe must be a name, a Recipe or None, received {type(recipe).__name__}")
         self.recipe = card.recipe if recipe is None else _chosen_recipe(recipe, card)
-        self.engine: Engine = open_engine(self.checkpoint, engine, precision)
+        self.engine: Engine = open_engine(self.checkpoint, engine, precision, threads=threads, isa=isa)
 
     @property
     def card(self) -> Card:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tinysight.errors import UsageError, printable
 from tinysight.spec import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ recipe_option = click.option(
 precision_option = click.option(
     "--precision", default="auto", show_default=True, metavar="NAME", help="Arithmetic: auto or float32."
 )
+threads_option = click.option(
+    "--threads", type=click.IntRange(min=1), help="Threads for one picture (TINYSIGHT_THREADS). Default: chosen."
+)
 offline_option = click.option(
     "--offline", is_flag=True, help="Open no connection; use only weights that are already here (TINYSIGHT_OFFLINE=1)."
 )
@@ -44,10 +48,29 @@ def settings(offline: bool) -> Settings:
     return replace(found, offline=True) if offline else found
 
 
-def open_classifier(model: str, recipe: str | None, precision: str, offline: bool) -> Classifier:
-    """Open a model as the options say, with a progress bar where weights have to be fetched."""
+def _environment_threads() -> int | None:
+    text = os.environ.get("TINYSIGHT_THREADS", "")
+    if not text:
+        return None
+    if not text.isdecimal() or len(text) > 4:
+        raise UsageError(f"TINYSIGHT_THREADS must be a whole number of at least 1, received {printable(text, 40)!r}")
+    return int(text)
+
+
+def open_classifier(
+    model: str, recipe: str | None, precision: str, offline: bool, threads: int | None = None
+) -> Classifier:
+    """Open a model as the options and the environment say, with a progress bar where weights have to be fetched."""
     from tinysight.classify import Classifier
     from tinysight.cli.output import download_progress
 
     with download_progress() as progress:
-        return Classifier(model, recipe=recipe, precision=precision, settings=settings(offline), progress=progress)
+        return Classifier(
+            model,
+            recipe=recipe,
+            precision=precision,
+            threads=threads or _environment_threads(),
+            isa=os.environ.get("TINYSIGHT_ISA") or None,
+            settings=settings(offline),
+            progress=progress,
+        )

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from tinysight.cli.options import model_option, offline_option, open_classifier, precision_option, recipe_option
+from tinysight.cli.options import (
+    model_option,
+    offline_option,
+    open_classifier,
+    precision_option,
+    recipe_option,
+    threads_option,
+)
 from tinysight.cli.output import json_option, standard_input
 from tinysight.errors import ImageError, UsageError
 
@@ -59,6 +66,7 @@ def classify_one(classifier: Classifier, found: Found, top_k: int, min_probabili
 )
 @recipe_option
 @precision_option
+@threads_option
 @offline_option
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print one line a class, separated by commas.")
@@ -69,6 +77,7 @@ def command(
     min_probability: float,
     recipe: str | None,
     precision: str,
+    threads: int | None,
     offline: bool,
     as_json: bool,
     as_csv: bool,
@@ -85,7 +94,7 @@ def command(
     if min_probability != min_probability:
         raise UsageError("--min-probability must be from 0 to 1, received nan")
     found = list(find_pictures(pictures))
-    classifier = open_classifier(model, recipe, precision, offline)
+    classifier = open_classifier(model, recipe, precision, offline, threads)
     printer: AbstractContextManager[Callable[[Outcome], None]]
     if as_json:
         printer = json_printer(classifier)

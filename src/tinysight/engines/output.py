@@ -28,6 +28,22 @@ class Output(NamedTuple):
         return embedding
 
 
+def check_images(images: NDArray[np.generic], resolution: int) -> None:
+    """Refuse what is not a batch of pictures for a network of this resolution.
+
+    Raises:
+        EngineError: another shape than ``(N, resolution, resolution, 3)``, another dtype than uint8 or float32, or a
+            value that is not finite.
+    """
+    wanted = (resolution, resolution, 3)
+    if images.ndim != 4 or images.shape[1:] != wanted:
+        raise EngineError(f"images must have shape (N, {resolution}, {resolution}, 3), received {images.shape}")
+    if images.dtype not in (np.uint8, np.float32):
+        raise EngineError(f"images must be uint8 or float32, received {images.dtype}")
+    if images.dtype == np.float32 and not np.isfinite(images).all():
+        raise EngineError("images hold values that are not finite (NaN or infinity)")
+
+
 def network_input(
     images: NDArray[np.generic], resolution: int, value_range: tuple[float, float]
 ) -> NDArray[np.float32]:
@@ -42,15 +58,9 @@ def network_input(
         float32 of the same shape.
 
     Raises:
-        EngineError: another shape or dtype, or a value that is not finite.
+        EngineError: as ``check_images``.
     """
-    wanted = (resolution, resolution, 3)
-    if images.ndim != 4 or images.shape[1:] != wanted:
-        raise EngineError(f"images must have shape (N, {resolution}, {resolution}, 3), received {images.shape}")
+    check_images(images, resolution)
     if images.dtype == np.uint8:
         return scale(images.astype(np.uint8, copy=False), value_range)
-    if images.dtype != np.float32:
-        raise EngineError(f"images must be uint8 or float32, received {images.dtype}")
-    if not np.isfinite(images).all():
-        raise EngineError("images hold values that are not finite (NaN or infinity)")
     return images.astype(np.float32, copy=False)

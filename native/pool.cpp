@@ -1,0 +1,69 @@
+#include "pool.h"
+
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#endif
+
+namespace tinysight {
+namespace {
+
+constexpr int kLooks = 1000;  // about 20 microseconds of looking before a worker sleeps
+
+inline void relax() {
+#if defined(__x86_64__) || defined(_M_X64)
+  _mm_pause();
+#else
+  std::this_thread::yield();
+#endif
+}
+
+}  // namespace
+
+Pool::Pool(int threads) {
+  for (int index = 0; index + 1 < threads; ++index) workers_.emplace_back([this, index] { serve(index); });
+}
+
+Pool::~Pool() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    stop_ = true;
+    ++round_;
+  }
+  wake_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+}
+
+void Pool::run(const std::function<void(int)>& work) {
+  if (!workers_.empty()) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    work_ = &work;
+    busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+    round_.fetch_add(1, std::memory_order_release);
+    wake_.notify_all();
+  }
+  work(static_cast<int>(workers_.size()));
+  for (int looks = 0; busy_.load(std::memory_order_acquire) != 0; ++looks) {
+    if (looks < kLooks) {
+      relax();
+    } else {
+      std::this_thread::yield();
+    }
+  }
+}
+
+void Pool::serve(int index) {
+  unsigned seen = 0;
+  while (true) {
+    for (int looks = 0; round_.load(std::memory_order_acquire) == seen && looks < kLooks; ++looks) relax();
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      wake_.wait(lock, [&] { return round_.load(std::memory_order_acquire) != seen; });
+      seen = round_.load(std::memory_order_acquire);
+      if (stop_) return;
+    }
+    (*work_)(index);
+    busy_.fetch_sub(1, std::memory_order_release);
+  }
+}
+
+}  // namespace tinysight

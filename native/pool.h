@@ -1,0 +1,36 @@
+// A few threads that stay, for work of milliseconds. A worker that has nothing to do looks for a moment, then sleeps:
+// longer looking would take the processor from other programs.
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace tinysight {
+
+class Pool {
+ public:
+  explicit Pool(int threads);
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+  // Calls work(0) .. work(threads - 1), the last of them here, and returns when all are done. One caller at a time.
+  void run(const std::function<void(int)>& work);
+
+ private:
+  void serve(int index);
+
+  std::vector<std::thread> workers_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  const std::function<void(int)>* work_ = nullptr;
+  std::atomic<unsigned> round_{0};
+  std::atomic<int> busy_{0};
+  std::atomic<bool> stop_{false};
+};
+
+}  // namespace tinysight

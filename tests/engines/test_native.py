@@ -1,0 +1,191 @@
+"""The native engine against the reference: every kind of spec, every instruction set, any number of threads."""
+
+import logging
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinysight.checkpoint import Card, Checkpoint
+from tinysight.cli import run
+from tinysight.engines import open_engine
+from tinysight.engines.native import NativeEngine, available_isas, is_built, supports
+from tinysight.engines.reference import ReferenceEngine
+from tinysight.errors import EngineError, UsageError
+from tinysight.preprocess.recipe import Recipe
+from tinysight.spec import Spec, array_shapes
+
+pytestmark = pytest.mark.skipif(not is_built(), reason="the package was built without a C++ compiler")
+ISAS = available_isas() if is_built() else ()
+
+
+def lively(spec, seed=0):
+    """Random weights under which features and logits depend on the picture and reach both ends of 0..6."""
+    rng = np.random.default_rng(seed)
+    arrays = {}
+    for name, shape in array_shapes(spec).items():
+        if name.endswith("kernel"):
+            fan_in = np.prod(shape[:2]) if "_dw_" in name else np.prod(shape[:3])
+            values = rng.normal(0, np.sqrt(3 / fan_in), shape)
+        elif name.endswith(("gamma", "moving_variance")):
+            values = rng.uniform(0.5, 1.5, shape)
+        else:
+            values = rng.normal(0, 0.5, shape)
+        arrays[name] = values.astype(np.float32)
+    return Checkpoint(Card("x", spec, Recipe(resolution=spec.resolution), None, "", ""), arrays)
+
+
+def pictures(spec, count=1, seed=0):
+    side = spec.resolution
+    return np.random.default_rng(seed).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
+
+
+def assert_same(given, expected):
+    """Logits within 1e-4; single features may be further apart, where rounding has come through 27 layers."""
+    np.testing.assert_allclose(given.features, expected.features, atol=1e-3)
+    np.testing.assert_allclose(given.embedding, expected.embedding, atol=1e-4)
+    if expected.logits is None:
+        assert given.logits is None
+    else:
+        np.testing.assert_allclose(given.logits, expected.logits, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"alpha": 1.0, "resolution": 128},
+        {"alpha": 0.25, "resolution": 224},
+        {"alpha": 0.35, "resolution": 97, "padding": "same"},
+        {"alpha": 0.35, "resolution": 97, "padding": "keras"},
+        {"alpha": 0.02, "resolution": 33, "padding": "symmetric", "num_classes": 1},
+        {"alpha": 1.3, "resolution": 45, "include_top": False},
+    ],
+)
+def test_logits_and_features_are_the_references(fields, isa):
+    checkpoint = lively(Spec(**fields))
+    images = pictures(checkpoint.card.spec, 2)
+    engine = NativeEngine(checkpoint, 2, isa)
+    assert engine.isa == isa
+    assert_same(engine.run(images), ReferenceEngine(checkpoint).run(images))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    alpha=st.floats(0.02, 0.8),
+    resolution=st.integers(32, 130),
+    classes=st.integers(1, 40),
+    padding=st.sampled_from(["keras", "same", "symmetric"]),
+    top=st.booleans(),
+    isa=st.sampled_from(ISAS or ("portable",)),
+)
+def test_random_specs(alpha, resolution, classes, padding, top, isa):
+    spec = Spec(alpha=alpha, resolution=resolution, num_classes=classes, padding=padding, include_top=top)
+    checkpoint, images = lively(spec), pictures(spec)
+    assert_same(NativeEngine(checkpoint, 1, isa).run(images), ReferenceEngine(checkpoint).run(images))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_threads_batches_and_repetition_give_the_same_bits(isa):
+    checkpoint = lively(Spec(alpha=0.5, resolution=100, num_classes=9))
+    images = pictures(checkpoint.card.spec, 3)
+    expected = NativeEngine(checkpoint, 1, isa).run(images)
+    for threads in (2, 3, 5):
+        engine = NativeEngine(checkpoint, threads, isa)
+        for _ in range(3):
+            given = engine.run(images)
+            assert np.array_equal(given.logits, expected.logits)
+            assert np.array_equal(given.features, expected.features)
+        for index, image in enumerate(images):
+            assert np.array_equal(engine.run(image[None]).logits[0], expected.logits[index])
+
+
+def test_float_values_in_range_and_views_of_any_strides():
+    checkpoint = lively(Spec(alpha=0.25, resolution=64, num_classes=5))
+    images = pictures(checkpoint.card.spec, 2)
+    engine = NativeEngine(checkpoint)
+    expected = engine.run(images).logits
+    values = images.astype(np.float32) / np.float32(127.5) - np.float32(1)
+    assert np.array_equal(engine.run(values).logits, expected)
+    assert np.array_equal(engine.run(images[:, ::-1][:, ::-1]).logits, expected)
+    assert engine.run(images[:0]).logits.shape == (0, 5)
+
+
+def test_many_threads_may_call_one_engine():
+    checkpoint = lively(Spec(alpha=0.25, resolution=64, num_classes=5))
+    images = pictures(checkpoint.card.spec, 32)
+    engine = NativeEngine(checkpoint, 2)
+    expected = engine.run(images).logits
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(5):
+            given = list(pool.map(lambda image: engine.run(image[None]).logits[0], images))
+            assert np.array_equal(given, expected)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="platform: needs fork")
+def test_a_forked_process_has_threads_of_its_own():
+    checkpoint = lively(Spec(alpha=0.25, resolution=64, num_classes=5))
+    images = pictures(checkpoint.card.spec)
+    engine = NativeEngine(checkpoint, 2)
+    expected = engine.run(images).logits
+    code = (
+        "import os, sys, signal; sys.path.insert(0, sys.argv[1])\n"
+        "from test_native import *\n"
+        "c = lively(Spec(alpha=0.25, resolution=64, num_classes=5))\n"
+        "e, x = NativeEngine(c, 2), pictures(c.card.spec)\n"
+        "a = e.run(x).logits; pid = os.fork()\n"
+        "if pid == 0:\n"
+        "    signal.alarm(20); os._exit(0 if np.array_equal(e.run(x).logits, a) else 1)\n"
+        "assert os.waitpid(pid, 0)[1] == 0\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(Path(__file__).parent)], check=True, timeout=60)
+    assert np.array_equal(engine.run(images).logits, expected)
+
+
+@pytest.mark.parametrize(
+    "images", [np.zeros((64, 64, 3), np.uint8), np.zeros((1, 64, 64, 3)), np.full((1, 64, 64, 3), np.nan, np.float32)]
+)
+def test_wrong_input_is_refused(images):
+    with pytest.raises(EngineError):
+        NativeEngine(lively(Spec(alpha=0.25, resolution=64))).run(images)
+
+
+@pytest.mark.parametrize("options", [{"threads": 0}, {"threads": 65}, {"threads": True}, {"isa": "avx9"}, {"isa": ""}])
+def test_wrong_options_are_refused(options):
+    with pytest.raises(UsageError, match="must be"):
+        NativeEngine(lively(Spec(alpha=0.25, resolution=32)), **options)
+
+
+def test_what_it_does_not_run_is_left_to_the_reference():
+    checkpoint = lively(Spec(alpha=0.25, resolution=32, depth_multiplier=2))
+    assert not supports(checkpoint.card.spec)
+    assert open_engine(checkpoint).name == "reference"
+    with pytest.raises(EngineError, match="depth_multiplier 1, received 2"):
+        open_engine(checkpoint, "native")
+
+
+def test_auto_takes_it_and_says_so(caplog):
+    caplog.set_level(logging.DEBUG, "tinysight")
+    engine = open_engine(lively(Spec(alpha=0.25, resolution=32)), isa="portable", threads=1)
+    assert (engine.name, engine.isa, engine.threads) == ("native", "portable", 1)
+    assert "engine native, portable, 1 threads" in caplog.text
+
+
+def test_variables_force_instruction_set_and_threads(checkpoint_file, tmp_path, monkeypatch, capsys):
+    from tinysight.preprocess import encode_png
+
+    (tmp_path / "x.png").write_bytes(encode_png(pictures(Spec(resolution=40))[0]))
+    command = ["predict", "--json", "-m", str(checkpoint_file), str(tmp_path / "x.png")]
+    for variable, good, bad in (("TINYSIGHT_ISA", "portable", "mmx"), ("TINYSIGHT_THREADS", "1", "many")):
+        monkeypatch.setenv(variable, good)
+        assert run(command) == 0
+        monkeypatch.setenv(variable, bad)
+        assert run(command) == 2
+        assert bad in capsys.readouterr().err
+        monkeypatch.delenv(variable)
