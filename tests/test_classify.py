@@ -84,6 +84,9 @@ def test_errors(model, tmp_path):
     classifier = Classifier(model)
     with pytest.raises(ImageError):
         classifier.predict(tmp_path / "none.jpg")
+    for single in ("x.jpg", b"x", tmp_path, np.zeros((8, 8, 3), np.uint8)):
+        with pytest.raises(UsageError, match="into a list"):
+            classifier.run(single)
     with pytest.raises(UsageError, match="no pictures"):
         classifier.run([])
     with pytest.raises(UsageError):

@@ -102,7 +102,10 @@ class Classifier:
 
         Raises:
             ImageError: one of them cannot be read.
+            UsageError: none, or a single picture that is not in a list.
         """
+        if isinstance(sources, str | bytes | bytearray | os.PathLike) or getattr(sources, "ndim", 4) < 4:
+            raise UsageError("run() takes several pictures; put a single one into a list")
         prepared = [prepare(self.read(source).pixels, self.recipe) for source in sources]
         if not prepared:
             raise UsageError("no pictures given")

@@ -135,3 +135,14 @@ def test_a_probe_finds_weights_that_do_not_belong_to_the_card(tmp_path):
     write_checkpoint(tmp_path / "x.safetensors", replace(other, card=card))
     with pytest.raises(EngineError, match="fails the model's own probe"):
         verify(tmp_path / "x.safetensors")
+
+
+def test_numbers_that_the_list_pins_to_another_model_are_refused():
+    from tinysight.models.released import check_owner
+    from tinysight.store import releases
+
+    pinned, other = releases()["mobilenet_v1_1.0_224"], releases()["mobilenet_v1_1.0_192"]
+    check_owner(pinned, pinned.arrays_sha256)
+    check_owner(other, "0" * 64)
+    with pytest.raises(CheckpointError, match=r"are those of mobilenet_v1_1\.0_224"):
+        check_owner(other, pinned.arrays_sha256)

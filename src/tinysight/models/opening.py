@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tinysight.checkpoint import Checkpoint, arrays_sha256, read_checkpoint
 from tinysight.errors import CheckpointError, StoreError, UsageError, printable
 from tinysight.models.foreign import MODEL_SUFFIX, foreign_hint
-from tinysight.models.released import environment_or, open_released, released
+from tinysight.models.released import check_owner, environment_or, open_released, released
 from tinysight.store import Progress, Release, Settings, entry_path, releases
 
 
@@ -96,7 +96,9 @@ def verify(model: str | os.PathLike[str], settings: Settings | None = None) -> V
         path, release = entry_path(meant, settings), meant
         checkpoint = open_released(meant, replace(settings, offline=True, mirror=None))
     digest, card = arrays_sha256(checkpoint.arrays), checkpoint.card
-    pins = {listed.arrays_sha256 for listed in releases().values()}
+    if release is not None:
+        check_owner(release, digest)
+    pins = {listed.arrays_sha256 for listed in releases().values()} if release is None else {release.arrays_sha256}
     if release is not None and release.arrays_sha256 not in (None, digest):
         raise StoreError(f"{printable(str(path))}: the numbers do not have the sha256 that the list pins; remove it")
     engine = open_engine(checkpoint, "reference", "float32")

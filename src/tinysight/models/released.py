@@ -51,6 +51,17 @@ def _same_network(given: Spec, wanted: Spec) -> bool:
     return replace(given, padding=padding, resolution=wanted.resolution, dropout=wanted.dropout) == wanted
 
 
+def check_owner(release: Release, digest: str) -> None:
+    """Refuse numbers that the list pins to another model.
+
+    Raises:
+        CheckpointError: they are another released model's.
+    """
+    owner = next((other.name for other in releases().values() if other.arrays_sha256 == digest), release.name)
+    if owner != release.name:
+        raise CheckpointError(f"the numbers under the name {release.name} are those of {owner}")
+
+
 def convert(release: Release, material: Material) -> Checkpoint:
     """Turn material from any place into the checkpoint of a released model, and check that it is that model.
 
@@ -75,7 +86,9 @@ def convert(release: Release, material: Material) -> Checkpoint:
         spec, arrays, source = imported.spec, imported.arrays, material.origin
     if not _same_network(spec, release.spec) or (material.kind == "checkpoint" and spec.resolution != resolution):
         raise CheckpointError(f"{printable(source, 80)} is {spec.name}, not {release.name}")
-    if release.arrays_sha256 not in (None, arrays_sha256(arrays)):
+    digest = arrays_sha256(arrays)
+    check_owner(release, digest)
+    if release.arrays_sha256 not in (None, digest):
         raise CheckpointError(f"{printable(source, 80)}: the numbers do not have the sha256 that the list pins")
     if material.kind == "checkpoint" and release.arrays_sha256 is None:  # nothing proves what it says of itself
         source = f"a mirror's file, which says: {source}"
