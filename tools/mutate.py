@@ -161,11 +161,26 @@ def run(mutation: Mutation, folder: Path) -> str | None:
         raise SystemExit(f"{mutation.name}: the text stands {text.count(mutation.old)} times in {mutation.file}")
     path.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *mutation.tests.split()]
-    environment = os.environ | {"PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{folder / 'src'}", "PYTHONDONTWRITEBYTECODE": "1"}
     result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     path.write_text(text, encoding="utf-8")
     red = re.search(r"^(?:FAILED|ERROR) (\S+)", result.stdout, re.MULTILINE)
     return red[1] if result.returncode != 0 and red else None
+
+
+# An editable install answers imports before PYTHONPATH does; Python runs a sitecustomize after it, which undoes that.
+UNHOOK = """import sys
+sys.meta_path[:] = [finder for finder in sys.meta_path if "Redirecting" not in type(finder).__name__]
+"""
+
+
+def check_copy_is_imported(folder: Path) -> None:
+    """Stop where another copy of the package would be tested, which would let every mutation pass unnoticed."""
+    environment = os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{folder / 'src'}"}
+    command = [sys.executable, "-c", "import tinysight; print(tinysight.__file__)"]
+    found = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True).stdout
+    if not Path(found.strip()).resolve().is_relative_to(folder.resolve()):
+        raise SystemExit(f"the tests would import {found.strip()}, not the copy")
 
 
 def main(words: list[str]) -> int:
@@ -176,6 +191,8 @@ def main(words: list[str]) -> int:
         shutil.copytree(
             ROOT, folder, ignore=shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis")
         )
+        (folder / "sitecustomize.py").write_text(UNHOOK, encoding="utf-8")
+        check_copy_is_imported(folder)
         print("| mutation | first test that turns red |\n|---|---|")
         for mutation in MUTATIONS:
             if words and not any(word in mutation.name for word in words):
