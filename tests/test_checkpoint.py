@@ -290,3 +290,27 @@ def test_a_huge_sparse_file_is_refused_without_reading_it(saved):
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
+
+
+def test_cards_of_the_same_file_are_equal(saved):
+    one, two = read_checkpoint(saved).card, read_checkpoint(saved).card
+    assert one == two and hash(one) == hash(two)
+    changed = Probe(one.probes[0].pixels, one.probes[0].output + 1)
+    assert replace(one, probes=(changed,)) != one
+
+
+def test_what_the_format_page_forbids_is_refused(saved):
+    from tinysight.checkpoint.card import card_from_json
+
+    text = read_checkpoint(saved).card.to_json()
+    fields = json.loads(text)
+    twice = text.replace('{"labels"', '{"name":"x","labels"', 1)
+    assert twice != text
+    with pytest.raises(CheckpointError, match="stands twice"):
+        card_from_json(twice)
+    with pytest.raises(CheckpointError, match="exactly the keys"):
+        card_from_json(json.dumps(fields | {"probes": [fields["probes"][0] | {"extra": 1}]}))
+    with pytest.raises(CheckpointError, match="each probe must have 4 outputs"):
+        card_from_json(json.dumps(fields | {"probes": [fields["probes"][0] | {"output": ""}]}))
+    with pytest.raises(CheckpointError, match="wnid or null"):
+        card_from_json(json.dumps(fields | {"labels": ["ab", "cd", "ef", "gh"]}))

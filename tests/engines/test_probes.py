@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tinysight.checkpoint import Checkpoint, Probe
-from tinysight.engines import open_engine
+from tinysight.engines import check_probe, open_engine
 from tinysight.engines.reference import ReferenceEngine
-from tinysight.errors import EngineError, UsageError
+from tinysight.errors import CheckpointError, EngineError, UsageError
 
 
 @pytest.fixture
@@ -46,8 +46,10 @@ def test_one_changed_stem_kernel_is_found(probed):
 
 def test_a_probe_of_another_size_is_found(probed):
     probe = Probe(probed.card.probes[0].pixels, np.zeros(5, np.float32))
+    with pytest.raises(CheckpointError, match="6 outputs"):
+        replace(probed.card, probes=(probe,))
     with pytest.raises(EngineError, match="5 outputs"):
-        open_engine(Checkpoint(replace(probed.card, probes=(probe,)), probed.arrays))
+        check_probe(ReferenceEngine(probed), probe)
 
 
 @pytest.mark.parametrize("options", [{"name": "fast"}, {"precision": "int4"}])

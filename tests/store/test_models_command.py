@@ -161,3 +161,10 @@ def test_help_has_an_example_and_json(verb):
     text = CliRunner().invoke(command, [verb, "--help"]).output
     assert "--json" in text
     assert f"Example: tinysight models {verb}" in " ".join(text.split())
+
+
+def test_verify_of_a_model_that_was_never_fetched_says_what_to_do(models):
+    code, _, err = models("verify", "mobilenet_v1_0.25_128")
+    assert code == 1
+    assert "is not in the cache; run: tinysight models fetch mobilenet_v1_0.25_128" in err
+    assert "offline" not in err

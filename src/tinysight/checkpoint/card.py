@@ -14,7 +14,7 @@ from tinysight.costs import peak_activation
 from tinysight.errors import CheckpointError, UsageError
 from tinysight.labels import Label
 from tinysight.preprocess.recipe import Recipe, recipe_from_dict
-from tinysight.spec import Spec, spec_from_dict
+from tinysight.spec import Spec, layers, spec_from_dict
 
 MAX_PROBES = 16
 MAX_NAME = 200
@@ -33,6 +33,15 @@ class Probe:
 
     pixels: NDArray[np.uint8]
     output: NDArray[np.float32]
+
+    def __eq__(self, other: object) -> bool:
+        """Equal where pixels and output are, so that cards of the same model are equal."""
+        if not isinstance(other, Probe):
+            return NotImplemented
+        return np.array_equal(self.pixels, other.pixels) and np.array_equal(self.output, other.output)
+
+    def __hash__(self) -> int:
+        return hash((self.pixels.tobytes(), self.output.tobytes()))
 
     def enlarged(self, resolution: int) -> NDArray[np.uint8]:
         """Repeat pixels to uint8 ``(resolution, resolution, 3)``.
@@ -83,6 +92,9 @@ class Card:
             raise CheckpointError(f"the network needs {peak:,} bytes for one picture; at most {MAX_ACTIVATION_BYTES:,}")
         if self.labels is not None and len(self.labels) != self.spec.num_classes:
             raise CheckpointError(f"{len(self.labels)} labels for {self.spec.num_classes} classes")
+        outputs = self.spec.num_classes if self.spec.include_top else layers(self.spec)[-1].output_shape[2]
+        if any(probe.output.shape != (outputs,) for probe in self.probes):
+            raise CheckpointError(f"each probe must have {outputs} outputs")
         if len(self.probes) > MAX_PROBES:
             raise CheckpointError(f"{len(self.probes)} probes; at most {MAX_PROBES}")
 
@@ -121,6 +133,21 @@ def _text(value: Any) -> str:
     return value
 
 
+PROBE_KEYS = {"side_px", "pixels", "output"}
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Build a JSON object whose keys all differ; programs disagree on which of two equal ones counts.
+
+    Raises:
+        ValueError: a key stands twice.
+    """
+    entries = dict(pairs)
+    if len(entries) != len(pairs):
+        raise ValueError("a name stands twice")
+    return entries
+
+
 def _entries(value: Any) -> list[Any]:
     if not isinstance(value, list):
         raise CheckpointError(f"expected a list in the card, received {type(value).__name__}")
@@ -132,12 +159,16 @@ def _labels(value: Any) -> tuple[Label, ...] | None:
         return None
     labels = []
     for entry in _entries(value):
+        if not isinstance(entry, list) or len(entry) != 2:
+            raise CheckpointError("a label in the card must be [wnid or null, name]")
         wnid, name = entry
         labels.append(Label(None if wnid is None else _text(wnid), _text(name)))
     return tuple(labels)
 
 
 def _probe(value: dict[str, Any]) -> Probe:
+    if set(value) != PROBE_KEYS:
+        raise CheckpointError(f"a probe must have exactly the keys {', '.join(sorted(PROBE_KEYS))}")
     side = value["side_px"]
     if not isinstance(side, int) or not 1 <= side <= 256:
         raise CheckpointError(f"a probe's side_px must be 1 to 256, received {side!r}")
@@ -158,7 +189,7 @@ def card_from_json(text: str) -> Card:
         CheckpointError: not JSON, an unknown or missing key, a value out of range, parts that do not fit.
     """
     try:
-        fields = json.loads(text)
+        fields = json.loads(text, object_pairs_hook=unique_keys)
         if not isinstance(fields, dict) or set(fields) != CARD_KEYS:
             raise CheckpointError(f"the card must have exactly the keys {', '.join(sorted(CARD_KEYS))}")
         return Card(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tinysight.atomic import write_atomically
 from tinysight.checkpoint.arrays import arrays_sha256, check_arrays, check_names
-from tinysight.checkpoint.card import Checkpoint, card_from_json
+from tinysight.checkpoint.card import Checkpoint, card_from_json, unique_keys
 from tinysight.errors import CheckpointError, printable
 from tinysight.regular import open_regular
 from tinysight.spec import Spec, array_shapes
@@ -62,16 +62,9 @@ def _read_header(file: BinaryIO, where: str) -> bytes:
     return text
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    entries = dict(pairs)
-    if len(entries) != len(pairs):
-        raise ValueError("a name stands twice in the header")
-    return entries
-
-
 def _parse_json(text: bytes | str, where: str) -> dict[str, Any]:
     try:
-        parsed = json.loads(text, object_pairs_hook=_unique)
+        parsed = json.loads(text, object_pairs_hook=unique_keys)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         raise CheckpointError(f"{where}: the header is damaged: {printable(str(error), 100)}") from None
     if not isinstance(parsed, dict):
@@ -90,6 +83,8 @@ def _metadata(header: dict[str, Any], where: str) -> tuple[str, str]:
     fields = _parse_json(text, where)
     if fields.get("format") != FORMAT:
         raise CheckpointError(f"{where}: format {printable(str(fields.get('format')), 40)!r}, expected {FORMAT!r}")
+    if set(fields) != {"format", "card", "sha256"}:
+        raise CheckpointError(f"{where}: the header must have exactly the keys format, card, sha256")
     card_json, sha256 = fields.get("card"), fields.get("sha256")
     if not isinstance(card_json, str) or not isinstance(sha256, str):
         raise CheckpointError(f"{where}: the header has no card or no sha256")

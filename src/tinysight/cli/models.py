@@ -182,7 +182,9 @@ def _imported_fields(checkpoint: Checkpoint, output: Path, digest: str) -> dict[
 @click.option("-o", "--output", metavar="FILE", help="Where the model goes. Default: FILE's name, .safetensors, here.")
 @click.option("--labels", metavar="FILE", help="Text file, UTF-8, one class name a line, as many as the outputs.")
 @click.option("--name", help="Name for the card. Default: the released model's name if it is one, else FILE's name.")
-@click.option("--resolution", type=click.IntRange(min=32), help="Input side in pixels, where FILE does not state it.")
+@click.option(
+    "--resolution", type=click.IntRange(min=32), help="Input side in pixels. Default: what FILE states, else 224."
+)
 @click.option("--not-imagenet", is_flag=True, help="The 1000 classes are not ImageNet's: attach no names.")
 @click.option("--force", is_flag=True, help="Replace an output that is already there.")
 @json_option

@@ -94,6 +94,8 @@ def verify(model: str | os.PathLike[str], settings: Settings | None = None) -> V
         path, checkpoint, release = meant, _open_file(meant), None
     else:
         path, release = entry_path(meant, settings), meant
+        if not os.path.lexists(path):
+            raise StoreError(f"{meant.name} is not in the cache; run: tinysight models fetch {meant.name}")
         checkpoint = open_released(meant, replace(settings, offline=True, mirror=None))
     digest, card = arrays_sha256(checkpoint.arrays), checkpoint.card
     if release is not None:
