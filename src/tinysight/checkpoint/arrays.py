@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +15,28 @@ from tinysight.spec import Spec, array_shapes
 Array = NDArray[np.float32]
 
 
-def check_names(spec: Spec, names: set[str], where: str) -> None:
+class Entry(NamedTuple):
+    """What an array must be: dtype ``float32``, ``int16`` or ``int8``, and shape."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+
+def check_names(spec: Spec, names: set[str], where: str, expected: Iterable[str] | None = None) -> None:
     """Refuse a model that lacks an array or has one that the network does not know.
+
+    Args:
+        spec: the network.
+        names: of the arrays that are there.
+        where: file name for the message.
+        expected: names that must be there; None for the float32 arrays.
 
     Raises:
         CheckpointError: names the first missing or unknown array and counts the rest.
     """
-    expected = array_shapes(spec)
-    missing = [name for name in expected if name not in names]
-    unknown = sorted(names - set(expected))
+    wanted = list(array_shapes(spec) if expected is None else expected)
+    missing = [name for name in wanted if name not in names]
+    unknown = sorted(names - set(wanted))
     for what, wrong in (("is missing", missing), ("is not part of the network", unknown)):
         if wrong:
             more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
@@ -30,7 +44,7 @@ def check_names(spec: Spec, names: set[str], where: str) -> None:
 
 
 def check_arrays(spec: Spec, arrays: Mapping[str, NDArray[np.generic]], where: str) -> dict[str, Array]:
-    """Return the network's arrays in its own order, or say what is wrong with them.
+    """Return the network's float32 arrays in its own order, or say what is wrong with them.
 
     Args:
         spec: the network they are for.
@@ -53,7 +67,7 @@ def check_arrays(spec: Spec, arrays: Mapping[str, NDArray[np.generic]], where: s
         if array.dtype.kind != "f" or array.dtype.itemsize not in (4, 8):
             raise CheckpointError(f"{where}: array {name} has dtype {array.dtype}, expected float32")
         with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite and is refused below
-            values = np.ascontiguousarray(array, dtype=np.float32)
+            values = np.require(array, np.float32, ["C", "A"])
         if not np.isfinite(values).all():
             raise CheckpointError(f"{where}: array {name} holds values that are not finite (NaN or infinity)")
         if name.endswith("moving_variance") and (values < 0).any():
@@ -62,18 +76,19 @@ def check_arrays(spec: Spec, arrays: Mapping[str, NDArray[np.generic]], where: s
     return checked
 
 
-def arrays_sha256(arrays: Mapping[str, Array]) -> str:
+def arrays_sha256(arrays: Mapping[str, NDArray[np.generic]]) -> str:
     """Hash the numbers of a model, whatever file they came from.
 
     Args:
-        arrays: float32, by name, in the network's order.
+        arrays: float32, int16 or int8, by name, in the network's order.
 
     Returns:
-        64 hexadecimal digits: SHA-256 over, for each array, the line ``<name> float32 <shape>`` with the sizes
-        separated by ``x``, a newline, and the values as little-endian float32 in C order.
+        64 hexadecimal digits: SHA-256 over, for each array, the line ``<name> <dtype> <shape>`` with the sizes
+        separated by ``x``, a newline, and the values in C order, little-endian.
     """
     digest = hashlib.sha256()
     for name, array in arrays.items():
-        digest.update(f"{name} float32 {'x'.join(map(str, array.shape))}\n".encode())
-        digest.update(np.ascontiguousarray(array, dtype="<f4").data)
+        digest.update(f"{name} {array.dtype.name} {'x'.join(map(str, array.shape))}\n".encode())
+        # An array without values has no buffer that could be passed on.
+        digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data if array.size else b"")
     return digest.hexdigest()

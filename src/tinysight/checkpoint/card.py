@@ -92,7 +92,7 @@ class Card:
             raise CheckpointError(f"the network needs {peak:,} bytes for one picture; at most {MAX_ACTIVATION_BYTES:,}")
         if self.labels is not None and len(self.labels) != self.spec.num_classes:
             raise CheckpointError(f"{len(self.labels)} labels for {self.spec.num_classes} classes")
-        outputs = self.spec.num_classes if self.spec.include_top else layers(self.spec)[-1].output_shape[2]
+        outputs = layers(self.spec)[-1].output_shape[2]
         if any(probe.output.shape != (outputs,) for probe in self.probes):
             raise CheckpointError(f"each probe must have {outputs} outputs")
         if len(self.probes) > MAX_PROBES:
@@ -117,14 +117,6 @@ class Card:
             ],
         }
         return json.dumps(fields, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Checkpoint:
-    """A whole model: card and float32 arrays by name, in the network's order (``spec.array_shapes``)."""
-
-    card: Card
-    arrays: dict[str, NDArray[np.float32]]
 
 
 def _text(value: Any) -> str:

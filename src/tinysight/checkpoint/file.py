@@ -1,7 +1,8 @@
 """Read and write the one-file model.
 
 The file is plain safetensors: 8 bytes of header length, a JSON header, the values. The header's ``__metadata__`` holds
-``format``, ``card`` (JSON text) and ``sha256`` over card and arrays, so that a flipped bit is found.
+``format``, ``card`` (JSON text) and ``sha256`` over card and arrays, so that a flipped bit is found. Reading needs no
+more than JSON and NumPy, so that a process is ready sooner; the safetensors library writes, and the tests read with it.
 """
 
 from __future__ import annotations
@@ -10,95 +11,62 @@ import hashlib
 import json
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinysight.atomic import write_atomically
 from tinysight.checkpoint.arrays import arrays_sha256, check_arrays, check_names
-from tinysight.checkpoint.card import Checkpoint, card_from_json, unique_keys
+from tinysight.checkpoint.card import Card, card_from_json
+from tinysight.checkpoint.header import FORMAT, check_entries, expected_entries, parse_json, read_header, take_metadata
+from tinysight.checkpoint.int8_arrays import PREFIX, check_integer_arrays, integers_from_arrays
+from tinysight.checkpoint.model import Checkpoint
 from tinysight.errors import CheckpointError, printable
 from tinysight.regular import open_regular
-from tinysight.spec import Spec, array_shapes
 
-FORMAT = "tinysight-checkpoint-1"
-MAX_HEADER_BYTES = 16_000_000  # 100,000 labels and their probes take half of it
+Numbers = Mapping[str, NDArray[np.generic]]
 
 
-def _content_sha256(card_json: str, arrays: dict[str, NDArray[np.float32]]) -> str:
-    return hashlib.sha256(f"{card_json}\n{arrays_sha256(arrays)}\n".encode()).hexdigest()
+def _content_sha256(card_json: str, numbers: Numbers) -> str:
+    return hashlib.sha256(f"{card_json}\n{arrays_sha256(numbers)}\n".encode()).hexdigest()
+
+
+def _checked(card: Card, numbers: Numbers, where: str) -> Checkpoint:
+    """Build a model from arrays by their names in a file, every one of them checked."""
+    check_names(card.spec, set(numbers), where, expected_entries(card, set(numbers)))
+    floats = {name: array for name, array in numbers.items() if not name.startswith(PREFIX)}
+    arrays = check_arrays(card.spec, floats, where) if floats else {}
+    if len(floats) == len(numbers):
+        return Checkpoint(card, arrays)
+    int8 = check_integer_arrays(card.spec, len(card.probes), numbers, where)
+    return Checkpoint(card, arrays, integers_from_arrays(card.spec, int8))
 
 
 def write_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> None:
     """Write a model so that the file at ``path`` is whole or absent; the same model gives the same bytes.
 
     Raises:
-        CheckpointError: arrays that do not fit the card, or a file that cannot be written.
+        CheckpointError: arrays that do not fit the card, integers that are not int8, or a file that cannot be written.
     """
     import safetensors.numpy
 
     target = Path(path)
     where = printable(str(target))
-    arrays = check_arrays(checkpoint.card.spec, checkpoint.arrays, where)
+    if checkpoint.integers is not None and checkpoint.integers.precision != "int8":
+        raise CheckpointError(f"{where}: a model file holds float32 and int8 only; int16 is made from float32")
+    given = checkpoint.numbers()
+    numbers = _checked(checkpoint.card, given, where).numbers()
     card_json = checkpoint.card.to_json()
     # One metadata entry: the library keeps several in an order that changes from run to run.
-    header = {"format": FORMAT, "card": card_json, "sha256": _content_sha256(card_json, arrays)}
-    data = safetensors.numpy.save(arrays, {"tinysight": json.dumps(header, sort_keys=True)})
+    header = {"format": FORMAT, "card": card_json, "sha256": _content_sha256(card_json, numbers)}
+    data = safetensors.numpy.save(numbers, {"tinysight": json.dumps(header, sort_keys=True)})
     try:
         write_atomically(target, data)
     except OSError as error:
         raise CheckpointError(f"cannot write {where}: {error.strerror or error}") from error
-
-
-def _read_header(file: BinaryIO, where: str) -> bytes:
-    """Return the header's text, leaving the file at the first value."""
-    head = file.read(8)
-    size, available = int.from_bytes(head, "little"), os.fstat(file.fileno()).st_size - 8
-    text = file.read(size) if len(head) == 8 and 2 <= size <= min(MAX_HEADER_BYTES, available) else b""
-    if not text.startswith(b"{"):
-        raise CheckpointError(f"{where} is not a tinysight model file (safetensors)")
-    return text
-
-
-def _parse_json(text: bytes | str, where: str) -> dict[str, Any]:
-    try:
-        parsed = json.loads(text, object_pairs_hook=unique_keys)
-    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
-        raise CheckpointError(f"{where}: the header is damaged: {printable(str(error), 100)}") from None
-    if not isinstance(parsed, dict):
-        raise CheckpointError(f"{where}: the header is not a JSON object")
-    return parsed
-
-
-def _metadata(header: dict[str, Any], where: str) -> tuple[str, str]:
-    metadata = header.pop("__metadata__", {})
-    text = metadata.get("tinysight") if isinstance(metadata, dict) else None
-    if not isinstance(text, str):
-        names = ", ".join(printable(str(name), 40) for name in list(header)[:3])
-        raise CheckpointError(
-            f"{where} is a safetensors file without a tinysight card (its arrays begin with: {names or 'none'})"
-        )
-    fields = _parse_json(text, where)
-    if fields.get("format") != FORMAT:
-        raise CheckpointError(f"{where}: format {printable(str(fields.get('format')), 40)!r}, expected {FORMAT!r}")
-    if set(fields) != {"format", "card", "sha256"}:
-        raise CheckpointError(f"{where}: the header must have exactly the keys format, card, sha256")
-    card_json, sha256 = fields.get("card"), fields.get("sha256")
-    if not isinstance(card_json, str) or not isinstance(sha256, str):
-        raise CheckpointError(f"{where}: the header has no card or no sha256")
-    return card_json, sha256
-
-
-def _check_entries(spec: Spec, header: dict[str, Any], where: str) -> None:
-    """Compare what the header declares with what the network has, before a byte of the values is looked at."""
-    check_names(spec, set(header), where)
-    for name, shape in array_shapes(spec).items():
-        entry = header[name] if isinstance(header[name], dict) else {}
-        if entry.get("dtype") != "F32" or entry.get("shape") != list(shape):
-            declared = printable(f"{entry.get('dtype')} {entry.get('shape')}", 80)
-            raise CheckpointError(f"{where}: array {name} is declared as {declared}, expected F32 {list(shape)}")
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
@@ -118,27 +86,33 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
 
 
 def _read(file: BinaryIO, where: str) -> Checkpoint:
-    import safetensors
-
-    text = _read_header(file, where)
-    header = _parse_json(text, where)
-    card_json, sha256 = _metadata(header, where)
+    text = read_header(file, where)
+    header = parse_json(text, where)
+    card_json, sha256 = take_metadata(header, where)
     try:
         card = card_from_json(card_json)
     except CheckpointError as error:
         raise CheckpointError(f"{where}: {error}") from None
-    _check_entries(card.spec, header, where)
-    shapes = array_shapes(card.spec)
-    wanted = sum(math.prod(shape) for shape in shapes.values()) * 4
+    expected = expected_entries(card, set(header))
+    check_names(card.spec, set(header), where, expected)
+    wanted = sum(math.prod(entry.shape) * np.dtype(entry.dtype).itemsize for entry in expected.values())
     found = os.fstat(file.fileno()).st_size - 8 - len(text)
     if found != wanted:
         raise CheckpointError(f"{where} has {found} bytes of values, its card needs {wanted}; it is cut or damaged")
+    begins = check_entries(expected, header, where)
     try:
-        tensors = dict(safetensors.deserialize(len(text).to_bytes(8, "little") + text + file.read(wanted)))  # type: ignore[no-untyped-call]
-    except (safetensors.SafetensorError, MemoryError) as error:
-        raise CheckpointError(f"{where}: not a valid safetensors file: {printable(str(error), 100)}") from None
-    raw = {name: np.frombuffer(tensors[name]["data"], "<f4").reshape(shapes[name]) for name in shapes}
-    arrays = check_arrays(card.spec, raw, where)
-    if _content_sha256(card_json, arrays) != sha256:
+        values = file.read(wanted)
+    except MemoryError:
+        raise CheckpointError(f"{where}: not enough memory for {wanted} bytes of values") from None
+    if len(values) != wanted:
+        raise CheckpointError(f"{where} has become shorter while it was read")
+    numbers = {
+        name: np.frombuffer(
+            values, np.dtype(entry.dtype).newbyteorder("<"), math.prod(entry.shape), begins[name]
+        ).reshape(entry.shape)
+        for name, entry in expected.items()
+    }
+    checkpoint = _checked(card, numbers, where)
+    if _content_sha256(card_json, checkpoint.numbers()) != sha256:
         raise CheckpointError(f"{where} is damaged: its content does not have the sha256 that its header states")
-    return Checkpoint(card, arrays)
+    return checkpoint
