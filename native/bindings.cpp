@@ -1,4 +1,4 @@
-// The engine for Python. Shapes are checked in engines/native.py; this file trusts them.
+// The networks for Python. Shapes are checked in engines/native.py; this file trusts them.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
@@ -6,60 +6,119 @@
 
 #include <string>
 
-#include "engine.h"
+#include "network.h"
 
 namespace nb = nanobind;
 using nb::literals::operator""_a;
-using Floats = nb::ndarray<const float, nb::c_contig, nb::device::cpu>;
-using Output = nb::ndarray<float, nb::c_contig, nb::device::cpu>;
-using Pixels = nb::ndarray<const std::uint8_t, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
-using Values = nb::ndarray<const float, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
+using namespace tinysight;
 
 namespace {
 
-tinysight::Geometry geometry(int in_side, int out_side, int stride, int pad) { return {in_side, out_side, stride, pad}; }
+template <class T>
+using Input = nb::ndarray<const T, nb::c_contig, nb::device::cpu>;
+using Output = nb::ndarray<float, nb::c_contig, nb::device::cpu>;
+template <class T>
+using Pictures = nb::ndarray<const T, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
+
+// `multiplier` is empty in float32.
+template <class W>
+Numbers<W> numbers(const Input<W>& kernel, const Input<float>& multiplier, const Input<float>& addend) {
+  return {kernel.data(), multiplier.size() == 0 ? nullptr : multiplier.data(), addend.data(),
+          static_cast<int>(addend.size())};
+}
+
+Request request(int count, const Output& logits, const Output& features) {
+  return {nullptr, nullptr, count, logits.size() == 0 ? nullptr : logits.data(),
+          features.size() == 0 ? nullptr : features.data(), nullptr};
+}
+
+Network<Float32>::Options options(int resolution, int threads, const Input<float>& levels) {
+  Network<Float32>::Options options{resolution, threads, {}, 0, 0, 1.0f};
+  std::copy(levels.data(), levels.data() + 256, options.scale.levels);
+  return options;
+}
+
+template <class P>
+typename Network<P>::Options options(int resolution, int threads, int offset, float units_per_value, int highest,
+                                     float pool_units) {
+  constexpr int kLevels = 255 * P::Scale::kUnits;
+  const int stem_highest = std::max(std::abs(offset), std::abs(offset + kLevels));
+  return {resolution, threads, {offset, units_per_value}, highest, stem_highest, pool_units};
+}
+
+// What all precisions have in common.
+template <class P>
+nb::class_<Network<P>> bind(nb::module_& m, const char* name) {
+  using N = Network<P>;
+  using Small = Input<typename N::SmallWeight>;
+  using Floats = Input<float>;
+  nb::class_<N> c(m, name);
+  c.def("set_stem", [](N& self, Small kernel, Floats multiplier, Floats addend, int in, int out, int stride, int pad) {
+    self.set_stem(numbers(kernel, multiplier, addend), {in, out, stride, pad});
+  });
+  c.def("add_block",
+        [](N& self, Small depthwise, Floats depthwise_multiplier, Floats depthwise_addend,
+           Input<typename P::Weight> pointwise, Floats multiplier, Floats addend, int in, int out, int stride, int pad) {
+          self.add_block(numbers(depthwise, depthwise_multiplier, depthwise_addend),
+                         numbers(pointwise, multiplier, addend), {in, out, stride, pad});
+        });
+  c.def("set_head", [](N& self, Small kernel, Floats multiplier, Floats addend) {
+    self.set_head(numbers(kernel, multiplier, addend));
+  });
+  c.def("finish", [](N& self, Floats steps) { self.finish(steps.size() == 0 ? nullptr : steps.data()); });
+  c.def_prop_ro("isa", [](const N& self) { return std::string(self.isa()); });
+  c.def_prop_ro("threads", &N::threads);
+  c.def("run_pixels", [](N& self, Pictures<std::uint8_t> images, Output logits, Output features) {
+    nb::gil_scoped_release release;
+    Request r = request(static_cast<int>(images.shape(0)), logits, features);
+    r.pixels = images.data();
+    self.run(r);
+  });
+  c.def("run_values", [](N& self, Pictures<float> images, Output logits, Output features) {
+    nb::gil_scoped_release release;
+    Request r = request(static_cast<int>(images.shape(0)), logits, features);
+    r.values = images.data();
+    self.run(r);
+  });
+  c.def("stage_nanoseconds", [](N& self, Pictures<std::uint8_t> images, Output logits) {
+    std::vector<std::int64_t> stage_ns(kStages);
+    nb::gil_scoped_release release;
+    Request r = request(static_cast<int>(images.shape(0)), logits, logits);
+    r.pixels = images.data();
+    r.features = nullptr;
+    r.stage_ns = stage_ns.data();
+    self.run(r);
+    return stage_ns;
+  });
+  return c;
+}
+
+template <class P>
+void bind_integer(nb::module_& m, const char* name) {
+  bind<P>(m, name).def(
+      "__init__",
+      [](Network<P>* self, int resolution, int threads, const std::string& isa, int offset, float units_per_value,
+         int highest, float pool_units) {
+        new (self) Network<P>(choose_kernels(isa.c_str()),
+                              options<P>(resolution, threads, offset, units_per_value, highest, pool_units));
+      },
+      "resolution"_a, "threads"_a, "isa"_a, "offset"_a, "units_per_value"_a, "highest"_a, "pool_units"_a);
+}
 
 }  // namespace
 
 NB_MODULE(_native, m) {
   m.def("available", [] {
     std::vector<std::string> names;
-    for (const char* name : tinysight::available_kernels()) names.emplace_back(name);
+    for (const char* name : available_kernels()) names.emplace_back(name);
     return names;
   });
-  nb::class_<tinysight::Engine>(m, "Engine")
-      .def("__init__",
-           [](tinysight::Engine* self, int resolution, int threads, Floats levels, const std::string& isa) {
-             new (self) tinysight::Engine(tinysight::choose_kernels(isa.c_str()), resolution, threads, levels.data());
-           },
-           "resolution"_a, "threads"_a, "levels"_a, "isa"_a)
-      .def("set_stem",
-           [](tinysight::Engine& self, Floats kernel, Floats bias, int in_side, int out_side, int stride, int pad) {
-             self.set_stem(kernel.data(), bias.data(), static_cast<int>(bias.size()),
-                           geometry(in_side, out_side, stride, pad));
-           })
-      .def("add_block",
-           [](tinysight::Engine& self, Floats depthwise, Floats depthwise_bias, Floats pointwise, Floats pointwise_bias,
-              int in_side, int out_side, int stride, int pad) {
-             self.add_block(depthwise.data(), depthwise_bias.data(), static_cast<int>(depthwise_bias.size()),
-                            pointwise.data(), pointwise_bias.data(), static_cast<int>(pointwise_bias.size()),
-                            geometry(in_side, out_side, stride, pad));
-           })
-      .def("set_head",
-           [](tinysight::Engine& self, Floats kernel, Floats bias) {
-             self.set_head(kernel.data(), bias.data(), static_cast<int>(bias.size()));
-           })
-      .def_prop_ro("isa", [](const tinysight::Engine& self) { return std::string(self.isa()); })
-      .def_prop_ro("threads", &tinysight::Engine::threads)
-      .def("run_pixels",
-           [](tinysight::Engine& self, Pixels images, Output logits, Output features) {
-             nb::gil_scoped_release release;
-             self.run(images.data(), nullptr, static_cast<int>(images.shape(0)),
-                      logits.size() == 0 ? nullptr : logits.data(), features.data());
-           })
-      .def("run_values", [](tinysight::Engine& self, Values images, Output logits, Output features) {
-        nb::gil_scoped_release release;
-        self.run(nullptr, images.data(), static_cast<int>(images.shape(0)),
-                 logits.size() == 0 ? nullptr : logits.data(), features.data());
-      });
+  bind<Float32>(m, "Float32").def(
+      "__init__",
+      [](Network<Float32>* self, int resolution, int threads, const std::string& isa, Input<float> levels) {
+        new (self) Network<Float32>(choose_kernels(isa.c_str()), options(resolution, threads, levels));
+      },
+      "resolution"_a, "threads"_a, "isa"_a, "levels"_a);
+  bind_integer<Int16>(m, "Int16");
+  bind_integer<Int8>(m, "Int8");
 }

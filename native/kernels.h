@@ -1,16 +1,19 @@
-// What an instruction set has to provide. Activations are NHWC float32 whose channel count is a multiple of kPanel;
+// What an instruction set has to provide. Activations are NHWC and their channel count is a multiple of kPanel;
 // channels beyond the network's own are zero and stay zero, because their weights and biases are.
 #pragma once
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <utility>
+#include <vector>
 
 namespace tinysight {
 
-constexpr int kPanel = 16;  // columns of the packed weights that one register tile covers
+constexpr int kPanel = 16;      // columns of the packed weights that one register tile covers
+constexpr int kGroupBytes = 4;  // inputs of one column that an integer product takes at a time: 2 x int16 or 4 x int8
 
 // One matrix product: c[row][column] = clip(bias[column] + sum over depth of a[row][k] * b[k][column], low, high).
-struct Product {
+struct FloatProduct {
   const float* a;
   std::ptrdiff_t a_stride;  // floats from one row to the next
   const float* packed;      // [columns / kPanel][depth][kPanel]
@@ -22,7 +25,7 @@ struct Product {
 };
 
 // Some output pixels of one depthwise 3x3 layer, batch norm folded in, clipped to 0..6.
-struct Depthwise {
+struct FloatDepthwise {
   const float* input;  // [height][width][channels]
   int height, width, channels;
   const float* weights;  // [9][channels]
@@ -33,15 +36,75 @@ struct Depthwise {
   float* output;    // [last - first][channels]
 };
 
-struct Kernels {
-  const char* isa;
-  void (*product)(const Product&);
-  void (*depthwise)(const Depthwise&);
+// How a whole sum becomes an output: clip(rint(float(sum) * multiplier + addend), 0, highest), each step rounded to
+// float32; without rint and clip where the output is float (the head).
+struct Rescale {
+  const float* multiplier;
+  const float* addend;
+  float highest;
 };
 
-extern const Kernels kPortable;
-#if defined(TINYSIGHT_AVX2)
-extern const Kernels kAvx2;
+// One matrix product over whole numbers; strides count elements. Sums are exact: packing has proved that none overflows.
+template <class A, class W, class C>
+struct IntegerProduct {
+  const A* a;
+  std::ptrdiff_t a_stride;
+  const W* packed;  // [columns / kPanel][groups][kPanel][kGroupBytes / sizeof(W)]
+  Rescale rescale;  // [columns]
+  C* c;
+  std::ptrdiff_t c_stride;
+  int rows, groups, columns;
+};
+
+// Some output pixels of one depthwise 3x3 layer. The weights stand in pairs for the multiply-add of two int16: for each
+// kPanel channels [3 columns][rows 0 and 1, row 2 and nothing][2 halves][8 channels][2]. The first half holds channels
+// 0-3 and 8-11, the second 4-7 and 12-15, as interleaving two registers leaves them; `rescale` is in the same order.
+template <class T>
+struct IntegerDepthwise {
+  const T* input;
+  int height, width, channels;
+  const std::int16_t* weights;
+  Rescale rescale;
+  const T* zeros;  // [channels], stands for rows outside the input
+  int stride, pad, out_width, first, last;
+  T* output;
+};
+constexpr int kDepthwiseWeights = 3 * 2 * 2 * 8 * 2;  // for kPanel channels
+
+// Place of a channel in the order of halves, within its kPanel.
+constexpr int half_order(int channel) { return (channel & 3) | (channel & 8) >> 1 | (channel & 4) << 1; }
+
+struct FloatKernels {
+  void (*product)(const FloatProduct&);
+  void (*depthwise)(const FloatDepthwise&);
+};
+
+struct IntegerKernels {
+  using I16 = std::int16_t;
+  using U8 = std::uint8_t;
+  void (*product_i16)(const IntegerProduct<I16, I16, I16>&);
+  void (*product_i16_u8)(const IntegerProduct<I16, I16, U8>&);
+  void (*product_i16_float)(const IntegerProduct<I16, I16, float>&);
+  void (*product_u8)(const IntegerProduct<U8, std::int8_t, U8>&);
+  void (*depthwise_i16)(const IntegerDepthwise<I16>&);
+  void (*depthwise_u8)(const IntegerDepthwise<U8>&);
+};
+
+struct Kernels {
+  const char* isa;
+  const FloatKernels& floats;
+  const IntegerKernels& integers;
+};
+
+extern const FloatKernels kFloatPortable;
+extern const IntegerKernels kIntegerPortable;
+#if defined(TINYSIGHT_X86)
+extern const FloatKernels kFloatAvx2;
+extern const IntegerKernels kIntegerAvx2;
 #endif
+
+// The best kernels that this processor runs, or those called `name`; throws std::invalid_argument for others.
+const Kernels& choose_kernels(const char* name);
+std::vector<const char*> available_kernels();
 
 }  // namespace tinysight

@@ -35,6 +35,6 @@ inline Vec8 clip(Vec8 v, Vec8 low, Vec8 high) {
 
 }  // namespace
 
-#include "kernels.inc"
-const Kernels kPortable{"portable", product, depthwise};
+#include "float.inc"
+const FloatKernels kFloatPortable{product, depthwise};
 }  // namespace tinysight

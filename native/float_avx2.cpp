@@ -16,6 +16,6 @@ inline Vec8 clip(Vec8 v, Vec8 low, Vec8 high) { return _mm256_min_ps(_mm256_max_
 
 }  // namespace
 
-#include "kernels.inc"
-const Kernels kAvx2{"avx2", product, depthwise};
+#include "float.inc"
+const FloatKernels kFloatAvx2{product, depthwise};
 }  // namespace tinysight

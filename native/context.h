@@ -1,0 +1,40 @@
+// What one call needs for itself: activations, a panel for each thread, the threads. Contexts are kept for later calls.
+#pragma once
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "buffer.h"
+#include "pool.h"
+
+namespace tinysight {
+
+struct Plan {
+  std::size_t activation_bytes = 0, panel_bytes = 0;
+  int scores = 0, threads = 1;
+};
+
+struct Context {
+  explicit Context(const Plan& plan);
+  Buffer<unsigned char> front, back;
+  std::vector<Buffer<unsigned char>> panels;
+  Buffer<float> scores;
+  Pool pool;
+};
+
+class Contexts {
+ public:
+  Contexts();
+  // Says how large a new one is; called before the first `borrow` and not after.
+  void plan(const Plan& plan) { plan_ = plan; }
+  std::unique_ptr<Context> borrow();
+  void give_back(std::unique_ptr<Context> context);
+
+ private:
+  Plan plan_;
+  std::mutex mutex_;
+  int process_;  // threads do not survive a fork, so their contexts are not used in a child
+  std::vector<std::unique_ptr<Context>> idle_;
+};
+
+}  // namespace tinysight

@@ -1,0 +1,80 @@
+// Weights in the order in which the kernels read them, and the proof that whole sums fit.
+#pragma once
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+
+#include "buffer.h"
+#include "kernels.h"
+
+namespace tinysight {
+
+inline int padded(int channels) { return (channels + kPanel - 1) / kPanel * kPanel; }
+
+// A dense layer (pointwise, stem or head), packed for a product over W. Float layers have no multiplier.
+template <class W>
+struct Dense {
+  static constexpr int kEach = std::is_same_v<W, float> ? 1 : kGroupBytes / static_cast<int>(sizeof(W));
+  int depth = 0, columns = 0, used_columns = 0;
+  Buffer<W> weights;
+  Buffer<float> multiplier, addend;
+};
+
+// One layer's numbers as Python hands them over; multiplier is null for float32.
+template <class W>
+struct Numbers {
+  const W* kernel;
+  const float* multiplier;
+  const float* addend;
+  int outputs;
+};
+
+struct Range {
+  int highest;
+  bool is_signed;  // whether inputs may be -highest..highest; else 0..highest
+};
+
+// [depth][outputs] to [columns / kPanel][depth / kEach][kPanel][kEach]; what is beyond `depth` or the outputs is zero.
+// `row` tells at which depth of the product a row of the kernel stands.
+template <class W, class Row>
+Dense<W> pack(const Numbers<W>& numbers, int rows, int depth, Row row) {
+  constexpr int kEach = Dense<W>::kEach;
+  Dense<W> dense;
+  dense.depth = depth;
+  dense.used_columns = numbers.outputs;
+  dense.columns = padded(numbers.outputs);
+  dense.weights = Buffer<W>(static_cast<std::size_t>(dense.columns) * depth);
+  dense.addend = Buffer<float>(dense.columns);
+  std::copy(numbers.addend, numbers.addend + numbers.outputs, dense.addend.data());
+  if (numbers.multiplier != nullptr) {
+    dense.multiplier = Buffer<float>(dense.columns);
+    std::copy(numbers.multiplier, numbers.multiplier + numbers.outputs, dense.multiplier.data());
+  }
+  for (int from = 0; from < rows; ++from) {
+    const int k = row(from);
+    const W* source = numbers.kernel + static_cast<std::size_t>(from) * numbers.outputs;
+    W* target = dense.weights.data() + static_cast<std::size_t>(k / kEach) * kPanel * kEach + k % kEach;
+    for (int first = 0; first < numbers.outputs; first += kPanel, target += static_cast<std::size_t>(depth) * kPanel) {
+      const int count = std::min(kPanel, numbers.outputs - first);
+      for (int n = 0; n < count; ++n) target[n * kEach] = source[first + n];
+    }
+  }
+  return dense;
+}
+
+// Largest magnitudes over all inputs in range, taken over the columns of a packed layer; exact in 64 bits.
+struct Worst {
+  std::int64_t sum = 0;   // of a whole column: must fit int32
+  std::int64_t lane = 0;  // of the int16 lanes in which the u8 x s8 product adds before it widens: must fit int16
+};
+
+// Throws std::overflow_error where some input would overflow a sum.
+template <class W>
+void prove(const Dense<W>& dense, Range range);
+
+// Depthwise weights [9][channels] in the order of IntegerDepthwise.
+Buffer<std::int16_t> pack_depthwise(const std::int16_t* kernel, int channels);
+Buffer<float> in_half_order(const float* values, int channels);
+void prove_depthwise(const std::int16_t* kernel, int channels, Range range);
+
+}  // namespace tinysight

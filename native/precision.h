@@ -1,0 +1,165 @@
+// The three arithmetics. Each names its types and says how one step of the network is done with the kernels.
+#pragma once
+#include <cmath>
+#include <limits>
+
+#include "packing.h"
+
+namespace tinysight {
+
+// One depthwise layer.
+template <class W>
+struct Depthwise {
+  int channels = 0;  // a multiple of kPanel
+  Buffer<W> weights;
+  Buffer<float> multiplier, addend;
+};
+
+// Where a depthwise layer reads and which output pixels it makes.
+template <class A>
+struct Tile {
+  const A* input;
+  int side, stride, pad, out_side, first, last;
+  A* output;
+};
+
+struct Float32 {
+  using Activation = float;
+  using Stem = float;  // what the stem reads
+  using Head = float;  // what the head reads
+  using Weight = float;
+  using StemWeight = float;
+  static constexpr int kStemRow = 9;  // values of one kernel row in the stem's panel
+
+  struct Scale {
+    float levels[256];
+    float level(std::uint8_t pixel) const { return levels[pixel]; }
+    float value(float in) const { return in; }
+  };
+
+  static Depthwise<float> depthwise(const Numbers<float>& n, Range) {
+    Depthwise<float> d;
+    d.channels = padded(n.outputs);
+    d.weights = Buffer<float>(static_cast<std::size_t>(9) * d.channels);
+    d.addend = Buffer<float>(d.channels);
+    std::copy(n.addend, n.addend + n.outputs, d.addend.data());
+    for (std::ptrdiff_t tap = 0; tap < 9; ++tap) {
+      std::copy(n.kernel + tap * n.outputs, n.kernel + (tap + 1) * n.outputs, d.weights.data() + tap * d.channels);
+    }
+    return d;
+  }
+  static void run(const Kernels& k, const Depthwise<float>& d, const Tile<float>& t, const float*, int) {
+    k.floats.depthwise({t.input, t.side, t.side, d.channels, d.weights.data(), d.addend.data(), t.stride, t.pad,
+                        t.out_side, t.first, t.last, t.output});
+  }
+  static void dense(const Kernels& k, const Dense<float>& d, const float* a, int rows, float* c, int) {
+    k.floats.product({a, d.depth, d.weights.data(), d.addend.data(), c, d.columns, rows, d.depth, d.columns, 0.0f, 6.0f});
+  }
+  static void stem(const Kernels& k, const Dense<float>& d, const float* a, int rows, float* c, int highest) {
+    dense(k, d, a, rows, c, highest);
+  }
+  static void head(const Kernels& k, const Dense<float>& d, const float* a, int first, int columns, float* c) {
+    constexpr float kNoLimit = std::numeric_limits<float>::infinity();
+    k.floats.product({a, d.depth, d.weights.data() + static_cast<std::size_t>(first) * d.depth, d.addend.data() + first,
+                      c + first, d.columns, 1, d.depth, columns, -kNoLimit, kNoLimit});
+  }
+  static void pool(const float* features, int cells, int channels, float, float* mean) {
+    std::fill(mean, mean + channels, 0.0f);
+    for (int i = 0; i < cells; ++i, features += channels) {
+      for (int c = 0; c < channels; ++c) mean[c] += features[c];
+    }
+    for (int c = 0; c < channels; ++c) mean[c] /= static_cast<float>(cells);
+  }
+};
+
+// What int16 and int8 share; A is the type of an activation, W of a pointwise weight.
+template <class A, class W>
+struct Integer {
+  using Activation = A;
+  using Stem = std::int16_t;
+  using Head = std::int16_t;
+  using Weight = W;
+  using StemWeight = std::int16_t;
+  static constexpr int kStemRow = 10;  // nine values, and one that meets a zero weight: pairs begin at even places
+
+  // A level counts 32 units; values in the recipe's range are rounded to units and clipped to it.
+  struct Scale {
+    static constexpr int kUnits = 32;
+    int offset;
+    float units_per_value;
+    std::int16_t level(std::uint8_t pixel) const { return static_cast<std::int16_t>(pixel * kUnits + offset); }
+    std::int16_t value(float in) const {
+      const float low = static_cast<float>(offset), high = static_cast<float>(offset + 255 * kUnits);
+      return static_cast<std::int16_t>(std::nearbyint(std::min(high, std::max(low, in * units_per_value))));
+    }
+  };
+
+  static Depthwise<std::int16_t> depthwise(const Numbers<std::int16_t>& n, Range range) {
+    prove_depthwise(n.kernel, n.outputs, range);
+    Depthwise<std::int16_t> d;
+    d.channels = padded(n.outputs);
+    d.weights = pack_depthwise(n.kernel, n.outputs);
+    d.multiplier = in_half_order(n.multiplier, n.outputs);
+    d.addend = in_half_order(n.addend, n.outputs);
+    return d;
+  }
+  template <class D>
+  static Rescale rescale(const D& d, int highest) {
+    return {d.multiplier.data(), d.addend.data(), static_cast<float>(highest)};
+  }
+  template <class In, class V, class Out>
+  static IntegerProduct<In, V, Out> product(const Dense<V>& d, const In* a, int rows, Out* c, int highest) {
+    return {a, d.depth, d.weights.data(), rescale(d, highest), c, d.columns, rows, d.depth / Dense<V>::kEach, d.columns};
+  }
+  static void head(const Kernels& k, const Dense<std::int16_t>& d, const std::int16_t* a, int first, int columns,
+                   float* c) {
+    auto p = product(d, a, 1, c + first, 0);
+    p.packed += static_cast<std::size_t>(first) * d.depth;
+    p.rescale.multiplier += first;
+    p.rescale.addend += first;
+    p.columns = columns;
+    k.integers.product_i16_float(p);
+  }
+  static void pool(const A* features, int cells, int channels, float units, std::int16_t* mean) {
+    const float each = units / static_cast<float>(cells);
+    for (int c = 0; c < channels; ++c) {
+      std::int32_t sum = 0;
+      for (int i = 0; i < cells; ++i) sum += features[static_cast<std::ptrdiff_t>(i) * channels + c];
+      mean[c] = static_cast<std::int16_t>(std::nearbyint(static_cast<float>(sum) * each));
+    }
+  }
+};
+
+struct Int16 : Integer<std::int16_t, std::int16_t> {
+  static void run(const Kernels& k, const Depthwise<std::int16_t>& d, const Tile<std::int16_t>& t,
+                  const std::int16_t* zeros, int highest) {
+    k.integers.depthwise_i16({t.input, t.side, t.side, d.channels, d.weights.data(), rescale(d, highest), zeros, t.stride,
+                              t.pad, t.out_side, t.first, t.last, t.output});
+  }
+  static void dense(const Kernels& k, const Dense<std::int16_t>& d, const std::int16_t* a, int rows, std::int16_t* c,
+                    int highest) {
+    k.integers.product_i16(product(d, a, rows, c, highest));
+  }
+  static void stem(const Kernels& k, const Dense<std::int16_t>& d, const std::int16_t* a, int rows, std::int16_t* c,
+                   int highest) {
+    dense(k, d, a, rows, c, highest);
+  }
+};
+
+struct Int8 : Integer<std::uint8_t, std::int8_t> {
+  static void run(const Kernels& k, const Depthwise<std::int16_t>& d, const Tile<std::uint8_t>& t,
+                  const std::uint8_t* zeros, int highest) {
+    k.integers.depthwise_u8({t.input, t.side, t.side, d.channels, d.weights.data(), rescale(d, highest), zeros, t.stride,
+                             t.pad, t.out_side, t.first, t.last, t.output});
+  }
+  static void dense(const Kernels& k, const Dense<std::int8_t>& d, const std::uint8_t* a, int rows, std::uint8_t* c,
+                    int highest) {
+    k.integers.product_u8(product(d, a, rows, c, highest));
+  }
+  static void stem(const Kernels& k, const Dense<std::int16_t>& d, const std::int16_t* a, int rows, std::uint8_t* c,
+                   int highest) {
+    k.integers.product_i16_u8(product(d, a, rows, c, highest));
+  }
+};
+
+}  // namespace tinysight
