@@ -53,19 +53,22 @@ inline void store(__m256i left, __m256i right, const Rescale& r, int at, C* c) {
 template <class C, std::size_t... I>
 inline void tile(std::index_sequence<I...>, const IntegerProduct<std::int16_t, std::int16_t, C>& p, int row,
                  const std::int16_t* b, int column) {
-  const std::int16_t* a[] = {p.a + (row + static_cast<std::ptrdiff_t>(I)) * p.a_stride...};
+  const std::int16_t* a = p.a + row * p.a_stride;
   __m256i left[] = {((void)I, _mm256_setzero_si256())...};
   __m256i right[] = {((void)I, _mm256_setzero_si256())...};
-  for (int group = 0; group < p.groups; ++group, b += kPanel * 2) {
-    const __m256i b0 = load(b), b1 = load(b + 16);
-    const auto step = [&](__m256i& l, __m256i& r, const std::int16_t* in) {
-      const __m256i pair = splat(in + group * 2);
-      l = _mm256_add_epi32(l, _mm256_madd_epi16(pair, b0));
-      r = _mm256_add_epi32(r, _mm256_madd_epi16(pair, b1));
-      TINYSIGHT_KEEP(l);
-      TINYSIGHT_KEEP(r);
-    };
-    (step(left[I], right[I], a[I]), ...);
+  const int groups = p.groups / p.segments.count;
+  for (int segment = 0; segment < p.segments.count; ++segment, a += p.segments.stride) {
+    for (int group = 0; group < groups; ++group, b += kPanel * 2) {
+      const __m256i b0 = load(b), b1 = load(b + 16);
+      const auto step = [&](__m256i& l, __m256i& r, std::ptrdiff_t i) {
+        const __m256i pair = splat(a + i * p.a_stride + group * 2);
+        l = _mm256_add_epi32(l, _mm256_madd_epi16(pair, b0));
+        r = _mm256_add_epi32(r, _mm256_madd_epi16(pair, b1));
+        TINYSIGHT_KEEP(l);
+        TINYSIGHT_KEEP(r);
+      };
+      (step(left[I], right[I], I), ...);
+    }
   }
   (store<C, Order::kColumns>(left[I], right[I], p.rescale, column,
                              p.c + (row + static_cast<std::ptrdiff_t>(I)) * p.c_stride + column),
@@ -73,7 +76,7 @@ inline void tile(std::index_sequence<I...>, const IntegerProduct<std::int16_t, s
 }
 
 // Rows I... of u8 quads times sixteen columns of s8, two quads a step: their products are added in int16, which
-// packing has proved large enough, and then widened.
+// packing has proved large enough, and then widened. Always one segment.
 template <class C, std::size_t... I>
 inline void tile(std::index_sequence<I...>, const IntegerProduct<std::uint8_t, std::int8_t, C>& p, int row,
                  const std::int8_t* b, int column) {

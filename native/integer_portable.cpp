@@ -22,12 +22,14 @@ void product(const IntegerProduct<A, W, C>& p) {
   for (int column = 0; column < p.columns; column += kPanel) {
     const W* panel = p.packed + static_cast<std::ptrdiff_t>(column) * p.groups * kEach;
     for (int row = 0; row < p.rows; ++row) {
-      const A* a = p.a + row * p.a_stride;
       const W* b = panel;
       std::int32_t sums[kPanel] = {};
-      for (int group = 0; group < p.groups; ++group, a += kEach, b += kPanel * kEach) {
-        for (int n = 0; n < kPanel; ++n) {
-          for (int i = 0; i < kEach; ++i) sums[n] += static_cast<std::int32_t>(a[i]) * b[n * kEach + i];
+      for (int segment = 0; segment < p.segments.count; ++segment) {
+        const A* a = p.a + row * p.a_stride + segment * p.segments.stride;
+        for (int group = 0; group < p.groups / p.segments.count; ++group, a += kEach, b += kPanel * kEach) {
+          for (int n = 0; n < kPanel; ++n) {
+            for (int i = 0; i < kEach; ++i) sums[n] += static_cast<std::int32_t>(a[i]) * b[n * kEach + i];
+          }
         }
       }
       C* c = p.c + row * p.c_stride + column;

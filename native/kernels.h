@@ -12,15 +12,23 @@ namespace tinysight {
 constexpr int kPanel = 16;      // columns of the packed weights that one register tile covers
 constexpr int kGroupBytes = 4;  // inputs of one column that an integer product takes at a time: 2 x int16 or 4 x int8
 
+// Where a row of a product's left side stands: in `count` segments of equal length. The stem's rows have one segment for
+// each row of the kernel, the others one in all.
+struct Segments {
+  int count;
+  std::ptrdiff_t stride;  // elements from one to the next
+};
+
 // One matrix product: c[row][column] = clip(bias[column] + sum over depth of a[row][k] * b[k][column], low, high).
 struct FloatProduct {
   const float* a;
   std::ptrdiff_t a_stride;  // floats from one row to the next
+  Segments segments;
   const float* packed;      // [columns / kPanel][depth][kPanel]
   const float* bias;        // [columns]
   float* c;
   std::ptrdiff_t c_stride;
-  int rows, depth, columns;  // columns: a multiple of kPanel
+  int rows, depth, columns;  // depth of all segments; columns: a multiple of kPanel
   float low, high;
 };
 
@@ -49,11 +57,12 @@ template <class A, class W, class C>
 struct IntegerProduct {
   const A* a;
   std::ptrdiff_t a_stride;
+  Segments segments;
   const W* packed;  // [columns / kPanel][groups][kPanel][kGroupBytes / sizeof(W)]
   Rescale rescale;  // [columns]
   C* c;
   std::ptrdiff_t c_stride;
-  int rows, groups, columns;
+  int rows, groups, columns;  // groups of all segments
 };
 
 // Some output pixels of one depthwise 3x3 layer. The weights stand in pairs for the multiply-add of two int16: for each

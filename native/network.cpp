@@ -24,6 +24,9 @@ T* as(const Buffer<unsigned char>& buffer) {
   return reinterpret_cast<T*>(buffer.data());
 }
 
+// Values of a converted input row: two pixels of zeros around it at most, and room for the value after the last patch.
+int row_length(const Geometry& g) { return (g.in_side + 3) * 3; }
+
 using Clock = std::chrono::steady_clock;
 
 }  // namespace
@@ -32,11 +35,16 @@ template <class P>
 void Network<P>::set_stem(const Numbers<SmallWeight>& numbers, Geometry geometry) {
   stem_geometry_ = geometry;
   const int depth = kTaps * P::kStemRow;
-  stem_ = pack(numbers, 27, depth, [](int k) { return k / 9 * P::kStemRow + k % 9; });
+  const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(9) * numbers.outputs;
+  Buffer<SmallWeight> spread(static_cast<std::size_t>(depth) * numbers.outputs);
+  for (int i = 0; i < kTaps; ++i) {
+    std::copy(numbers.kernel + i * row, numbers.kernel + (i + 1) * row,
+              spread.data() + static_cast<std::ptrdiff_t>(i) * P::kStemRow * numbers.outputs);
+  }
+  stem_ = pack(Numbers<SmallWeight>{spread.data(), numbers.multiplier, numbers.addend, numbers.outputs}, depth, depth);
   if constexpr (!std::is_same_v<SmallWeight, float>) prove(stem_, {options_.stem_highest, true});
   activation_bytes_ = sizeof(Activation) * geometry.out_side * geometry.out_side * stem_.columns;
-  const std::size_t rows = static_cast<std::size_t>(kTaps) * (geometry.in_side + 3) * 3;
-  panel_bytes_ = sizeof(typename P::Stem) * (static_cast<std::size_t>(geometry.out_side) * depth + rows + 2 * kPanel);
+  panel_bytes_ = sizeof(typename P::Stem) * kTaps * row_length(geometry);
 }
 
 template <class P>
@@ -47,7 +55,7 @@ void Network<P>::add_block(const Numbers<SmallWeight>& depthwise, const Numbers<
   const Range range{options_.highest, false};
   block.depthwise = P::depthwise(depthwise, range);
   const int channels = block.depthwise.channels;
-  block.pointwise = pack(pointwise, depthwise.outputs, channels, [](int k) { return k; });
+  block.pointwise = pack(pointwise, depthwise.outputs, channels);
   if constexpr (!std::is_same_v<SmallWeight, float>) prove(block.pointwise, range);
   const std::size_t pixels = static_cast<std::size_t>(geometry.out_side) * geometry.out_side;
   activation_bytes_ = std::max(activation_bytes_, sizeof(Activation) * pixels * block.pointwise.columns);
@@ -59,7 +67,7 @@ void Network<P>::add_block(const Numbers<SmallWeight>& depthwise, const Numbers<
 
 template <class P>
 void Network<P>::set_head(const Numbers<SmallWeight>& numbers) {
-  head_ = pack(numbers, feature_channels(), blocks_.back().pointwise.columns, [](int k) { return k; });
+  head_ = pack(numbers, feature_channels(), blocks_.back().pointwise.columns);
   if constexpr (!std::is_same_v<SmallWeight, float>) {
     prove(head_, {static_cast<int>(options_.highest * options_.pool_units), false});
   }
@@ -124,50 +132,45 @@ void Network<P>::copy_features(const Activation* from, float* to) const {
   }
 }
 
-// Rows of patches for output pixels first..last of one output row. Three input rows are converted, with zeros around
-// them, so that a kernel row of a patch is one run of values.
+// One input row as the stem reads it, with zeros around it; all zeros where it lies outside the picture.
 template <class P>
 template <class Source, class Convert>
-void Network<P>::patches(const Source* picture, Convert convert, int first, int last, typename P::Stem* rows,
-                         typename P::Stem* panel) const {
-  using Stem = typename P::Stem;
+void Network<P>::convert_row(const Source* picture, Convert convert, int from, typename P::Stem* row) const {
   const Geometry& g = stem_geometry_;
-  const int y = first / g.out_side, x0 = first % g.out_side, x1 = x0 + last - first, length = (g.in_side + 3) * 3;
-  for (int i = 0; i < kTaps; ++i) {
-    const int from = y * g.stride - g.pad + i;
-    Stem* row = rows + static_cast<std::ptrdiff_t>(i) * length;
-    std::fill(row, row + length, Stem{});
-    if (from < 0 || from >= g.in_side) continue;
-    const Source* source = picture + static_cast<std::ptrdiff_t>(from) * g.in_side * 3;
-    for (int c = 0; c < g.in_side * 3; ++c) row[g.pad * 3 + c] = convert(source[c]);
+  const int values = g.in_side * 3, before = g.pad * 3;
+  if (from < 0 || from >= g.in_side) {
+    std::fill(row, row + row_length(g), typename P::Stem{});
+    return;
   }
-  for (int x = x0; x < x1; ++x) {
-    for (int i = 0; i < kTaps; ++i, panel += P::kStemRow) {
-      const Stem* from = rows + static_cast<std::ptrdiff_t>(i) * length + static_cast<std::ptrdiff_t>(x) * g.stride * 3;
-      std::memcpy(panel, from, sizeof(Stem) * P::kStemRow);
-    }
-  }
+  const Source* source = picture + static_cast<std::ptrdiff_t>(from) * values;
+  std::fill(row, row + before, typename P::Stem{});
+  for (int i = 0; i < values; ++i) row[before + i] = convert(source[i]);
+  std::fill(row + before + values, row + row_length(g), typename P::Stem{});
 }
 
+// Three converted rows serve one output row: each kernel row of a patch is a run of values in one of them.
 template <class P>
 void Network<P>::stem(Context& context, const std::uint8_t* pixels, const float* values, Activation* output) const {
   using Stem = typename P::Stem;
   const Geometry& g = stem_geometry_;
-  const typename P::Scale& scale = options_.scale;
+  const typename P::Scale scale = options_.scale;
+  const int length = row_length(g);
   context.pool.run([&](int thread) {
     Stem* rows = as<Stem>(context.panels[thread]);
-    Stem* panel = rows + static_cast<std::ptrdiff_t>(kTaps) * (g.in_side + 3) * 3 + kPanel;
-    const auto [begin, end] = share(g.out_side * g.out_side, thread, options_.threads);
-    for (int first = begin; first < end;) {
-      const int last = std::min(end, (first / g.out_side + 1) * g.out_side);
-      if (pixels != nullptr) {
-        patches(pixels, [&](std::uint8_t p) { return scale.level(p); }, first, last, rows, panel);
-      } else {
-        patches(values, [&](float v) { return scale.value(v); }, first, last, rows, panel);
+    const auto [begin, end] = share(g.out_side, thread, options_.threads);
+    for (int y = begin; y < end; ++y) {
+      const int top = y * g.stride - g.pad, kept = y == begin ? 0 : kTaps - g.stride;
+      std::memmove(rows, rows + (kTaps - kept) * length, sizeof(Stem) * kept * length);
+      for (int i = kept; i < kTaps; ++i) {
+        Stem* row = rows + i * length;
+        if (pixels != nullptr) {
+          convert_row(pixels, [&](std::uint8_t p) { return scale.level(p); }, top + i, row);
+        } else {
+          convert_row(values, [&](float v) { return scale.value(v); }, top + i, row);
+        }
       }
-      P::stem(kernels_, stem_, panel, last - first, output + static_cast<std::ptrdiff_t>(first) * stem_.columns,
-              options_.highest);
-      first = last;
+      P::stem(kernels_, stem_, {rows, g.stride * 3, {kTaps, length}}, g.out_side,
+              output + static_cast<std::ptrdiff_t>(y) * g.out_side * stem_.columns, options_.highest);
     }
   });
 }

@@ -47,8 +47,7 @@ class Network final : public Engine {
            std::int64_t* stage_ns) const;
   void stem(Context& context, const std::uint8_t* pixels, const float* values, Activation* output) const;
   template <class Source, class Convert>
-  void patches(const Source* picture, Convert convert, int first, int last, typename P::Stem* rows,
-               typename P::Stem* panel) const;
+  void convert_row(const Source* picture, Convert convert, int from, typename P::Stem* row) const;
   void block(Context& context, const Block& block, const Activation* input, Activation* output) const;
   void head(Context& context, const Activation* features, float* logits) const;
   void copy_features(const Activation* from, float* to) const;

@@ -34,10 +34,9 @@ struct Range {
   bool is_signed;  // whether inputs may be -highest..highest; else 0..highest
 };
 
-// [depth][outputs] to [columns / kPanel][depth / kEach][kPanel][kEach]; what is beyond `depth` or the outputs is zero.
-// `row` tells at which depth of the product a row of the kernel stands.
-template <class W, class Row>
-Dense<W> pack(const Numbers<W>& numbers, int rows, int depth, Row row) {
+// [rows][outputs] to [columns / kPanel][depth / kEach][kPanel][kEach]; what is beyond the rows or the outputs is zero.
+template <class W>
+Dense<W> pack(const Numbers<W>& numbers, int rows, int depth) {
   constexpr int kEach = Dense<W>::kEach;
   Dense<W> dense;
   dense.depth = depth;
@@ -50,25 +49,24 @@ Dense<W> pack(const Numbers<W>& numbers, int rows, int depth, Row row) {
     dense.multiplier = Buffer<float>(dense.columns);
     std::copy(numbers.multiplier, numbers.multiplier + numbers.outputs, dense.multiplier.data());
   }
-  for (int from = 0; from < rows; ++from) {
-    const int k = row(from);
-    const W* source = numbers.kernel + static_cast<std::size_t>(from) * numbers.outputs;
-    W* target = dense.weights.data() + static_cast<std::size_t>(k / kEach) * kPanel * kEach + k % kEach;
-    for (int first = 0; first < numbers.outputs; first += kPanel, target += static_cast<std::size_t>(depth) * kPanel) {
+  const std::size_t panel = static_cast<std::size_t>(depth) * kPanel;
+  for (int k = 0; k < rows; ++k) {
+    const W* from = numbers.kernel + static_cast<std::size_t>(k) * numbers.outputs;
+    W* to = dense.weights.data() + static_cast<std::size_t>(k / kEach) * kPanel * kEach + k % kEach;
+    for (int first = 0; first < numbers.outputs; first += kPanel, from += kPanel, to += panel) {
       const int count = std::min(kPanel, numbers.outputs - first);
-      for (int n = 0; n < count; ++n) target[n * kEach] = source[first + n];
+      if (count == kPanel) {
+        for (int n = 0; n < kPanel; ++n) to[n * kEach] = from[n];
+      } else {
+        for (int n = 0; n < count; ++n) to[n * kEach] = from[n];
+      }
     }
   }
   return dense;
 }
 
-// Largest magnitudes over all inputs in range, taken over the columns of a packed layer; exact in 64 bits.
-struct Worst {
-  std::int64_t sum = 0;   // of a whole column: must fit int32
-  std::int64_t lane = 0;  // of the int16 lanes in which the u8 x s8 product adds before it widens: must fit int16
-};
-
-// Throws std::overflow_error where some input would overflow a sum.
+// Throws std::overflow_error where some input would overflow a sum: of a whole column, which must fit int32, or of the
+// int16 lanes in which the u8 x s8 product adds before it widens.
 template <class W>
 void prove(const Dense<W>& dense, Range range);
 

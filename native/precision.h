@@ -23,6 +23,14 @@ struct Tile {
   A* output;
 };
 
+// The stem's patches: one begins `stride` values after the other, each in three segments.
+template <class S>
+struct Patches {
+  const S* first;
+  std::ptrdiff_t stride;
+  Segments segments;
+};
+
 struct Float32 {
   using Activation = float;
   using Stem = float;  // what the stem reads
@@ -53,14 +61,16 @@ struct Float32 {
                         t.out_side, t.first, t.last, t.output});
   }
   static void dense(const Kernels& k, const Dense<float>& d, const float* a, int rows, float* c, int) {
-    k.floats.product({a, d.depth, d.weights.data(), d.addend.data(), c, d.columns, rows, d.depth, d.columns, 0.0f, 6.0f});
+    k.floats.product({a, d.depth, {1, 0}, d.weights.data(), d.addend.data(), c, d.columns, rows, d.depth, d.columns, 0.0f,
+                      6.0f});
   }
-  static void stem(const Kernels& k, const Dense<float>& d, const float* a, int rows, float* c, int highest) {
-    dense(k, d, a, rows, c, highest);
+  static void stem(const Kernels& k, const Dense<float>& d, const Patches<float>& p, int rows, float* c, int) {
+    k.floats.product({p.first, p.stride, p.segments, d.weights.data(), d.addend.data(), c, d.columns, rows, d.depth,
+                      d.columns, 0.0f, 6.0f});
   }
   static void head(const Kernels& k, const Dense<float>& d, const float* a, int first, int columns, float* c) {
     constexpr float kNoLimit = std::numeric_limits<float>::infinity();
-    k.floats.product({a, d.depth, d.weights.data() + static_cast<std::size_t>(first) * d.depth, d.addend.data() + first,
+    k.floats.product({a, d.depth, {1, 0}, d.weights.data() + static_cast<std::size_t>(first) * d.depth, d.addend.data() + first,
                       c + first, d.columns, 1, d.depth, columns, -kNoLimit, kNoLimit});
   }
   static void pool(const float* features, int cells, int channels, float, float* mean) {
@@ -109,7 +119,16 @@ struct Integer {
   }
   template <class In, class V, class Out>
   static IntegerProduct<In, V, Out> product(const Dense<V>& d, const In* a, int rows, Out* c, int highest) {
-    return {a, d.depth, d.weights.data(), rescale(d, highest), c, d.columns, rows, d.depth / Dense<V>::kEach, d.columns};
+    return {a, d.depth, {1, 0}, d.weights.data(), rescale(d, highest), c, d.columns, rows, d.depth / Dense<V>::kEach, d.columns};
+  }
+  template <class Out>
+  static IntegerProduct<std::int16_t, std::int16_t, Out> product(const Dense<std::int16_t>& d,
+                                                                 const Patches<std::int16_t>& patches, int rows, Out* c,
+                                                                 int highest) {
+    auto p = product(d, patches.first, rows, c, highest);
+    p.a_stride = patches.stride;
+    p.segments = patches.segments;
+    return p;
   }
   static void head(const Kernels& k, const Dense<std::int16_t>& d, const std::int16_t* a, int first, int columns,
                    float* c) {
@@ -122,10 +141,17 @@ struct Integer {
   }
   static void pool(const A* features, int cells, int channels, float units, std::int16_t* mean) {
     const float each = units / static_cast<float>(cells);
-    for (int c = 0; c < channels; ++c) {
-      std::int32_t sum = 0;
-      for (int i = 0; i < cells; ++i) sum += features[static_cast<std::ptrdiff_t>(i) * channels + c];
-      mean[c] = static_cast<std::int16_t>(std::nearbyint(static_cast<float>(sum) * each));
+    constexpr int kAtOnce = 64;
+    for (int first = 0; first < channels; first += kAtOnce) {
+      const int count = std::min(kAtOnce, channels - first);
+      std::int32_t sums[kAtOnce] = {};
+      for (int i = 0; i < cells; ++i) {
+        const A* cell = features + static_cast<std::ptrdiff_t>(i) * channels + first;
+        for (int c = 0; c < count; ++c) sums[c] += cell[c];
+      }
+      for (int c = 0; c < count; ++c) {
+        mean[first + c] = static_cast<std::int16_t>(std::nearbyint(static_cast<float>(sums[c]) * each));
+      }
     }
   }
 };
@@ -140,9 +166,9 @@ struct Int16 : Integer<std::int16_t, std::int16_t> {
                     int highest) {
     k.integers.product_i16(product(d, a, rows, c, highest));
   }
-  static void stem(const Kernels& k, const Dense<std::int16_t>& d, const std::int16_t* a, int rows, std::int16_t* c,
-                   int highest) {
-    dense(k, d, a, rows, c, highest);
+  static void stem(const Kernels& k, const Dense<std::int16_t>& d, const Patches<std::int16_t>& p, int rows,
+                   std::int16_t* c, int highest) {
+    k.integers.product_i16(product(d, p, rows, c, highest));
   }
 };
 
@@ -156,9 +182,9 @@ struct Int8 : Integer<std::uint8_t, std::int8_t> {
                     int highest) {
     k.integers.product_u8(product(d, a, rows, c, highest));
   }
-  static void stem(const Kernels& k, const Dense<std::int16_t>& d, const std::int16_t* a, int rows, std::uint8_t* c,
-                   int highest) {
-    k.integers.product_i16_u8(product(d, a, rows, c, highest));
+  static void stem(const Kernels& k, const Dense<std::int16_t>& d, const Patches<std::int16_t>& p, int rows,
+                   std::uint8_t* c, int highest) {
+    k.integers.product_i16_u8(product(d, p, rows, c, highest));
   }
 };
 
