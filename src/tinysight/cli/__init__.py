@@ -25,6 +25,7 @@ VERBS = {
         "Compare standard and depthwise separable convolution; recompute the paper's tables.",
     ),
     "models": ("tinysight.cli.models", "List, fetch, verify and import weights."),
+    "benchmark": ("tinysight.cli.benchmark", "Time the engines on this machine, and compare their answers."),
     "export": ("tinysight.cli.export", "Write a model in another program's format."),
 }
 

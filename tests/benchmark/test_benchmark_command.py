@@ -1,0 +1,89 @@
+import json
+
+import numpy as np
+import pytest
+
+from tinysight.cli import run
+from tinysight.preprocess import encode_png
+
+QUICK = ["--rounds", "2", "--seconds", "0"]
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(3):
+        pixels = np.random.default_rng(number).integers(0, 256, (40, 40, 3)).astype(np.uint8)
+        (folder / f"{number}.png").write_bytes(encode_png(pixels))
+    (folder / "labels.csv").write_text("file,index\n0.png,1\n1.png,2\n2.png,3\n")
+    return folder
+
+
+def json_lines(capsys):
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_rows_then_the_machine(checkpoint_file, photos, capsys, tmp_path):
+    output = tmp_path / "result.json"
+    arguments = ["-m", str(checkpoint_file), "--precision", "float32", "--engines", "reference", "--batch-size", "2"]
+    code = run(["benchmark", *QUICK, *arguments, "--pictures", str(photos), "--json", "--output", str(output)])
+    printed = capsys.readouterr().out
+    assert code == 0 and output.read_text() == printed
+    row, machine = map(json.loads, printed.splitlines())
+    assert (row["engine"], row["precision"], row["threads"], row["batch_size"]) == ("reference", "float32", None, 2)
+    assert 0 < row["min_ms"] <= row["median_ms"] <= row["p95_ms"] <= row["p99_ms"]
+    assert (row["agreement"], row["pictures"], row["ratio"]) == (1, 3, 1)
+    assert 0 <= row["top1"] <= 1 and isinstance(row["noisy"], bool)
+    assert list(machine) == ["machine"] and machine["machine"]["python"]
+
+
+def test_a_table_for_people(checkpoint_file, capsys):
+    assert run(["benchmark", *QUICK, "-m", str(checkpoint_file), "--precision", "float32"]) == 0
+    printed = capsys.readouterr().out
+    assert "median" in printed and "processors" in printed and "same answers" not in printed
+
+
+def test_a_missed_gate_is_exit_3_after_the_rows(checkpoint_file, capsys):
+    pytest.importorskip("tinysight._native", reason="needs the compiled part")
+    arguments = ["-m", str(checkpoint_file), "--precision", "float32", "--threads", "1,2", "--json"]
+    assert run(["benchmark", *QUICK, *arguments, "--min-ratio", "2/1=1000"]) == 3
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 3
+    assert "times as fast as native:float32:1, wanted 1000" in captured.err
+    assert run(["benchmark", *QUICK, *arguments, "--min-ratio", "2/1=0.000001"]) == 0
+
+
+def test_end_to_end(checkpoint_file, photos, capsys):
+    (photos / "1.png").write_bytes(b"no picture")
+    arguments = ["-m", str(checkpoint_file), "--precision", "float32", "--rounds", "2", "--json"]
+    assert run(["benchmark", *arguments, "--end-to-end", str(photos)]) == 0
+    row = json_lines(capsys)[0]
+    assert (row["files"], row["unreadable"], row["rounds"]) == (3, 1, 2)
+    assert row["best_per_second"] >= row["median_per_second"] > 0 and row["top1"] in (0, 0.5, 1)
+
+
+def test_cold_start(checkpoint_file, photos, capsys):
+    arguments = ["-m", str(checkpoint_file), "--precision", "float32", "--rounds", "1", "--json"]
+    assert run(["benchmark", *arguments, "--cold-start", str(photos / "0.png")]) == 0
+    numpy, predict, _ = json_lines(capsys)
+    assert numpy["command"] == "python -c 'import numpy'" and predict["command"].startswith("tinysight predict")
+    assert predict["min_ms"] > numpy["min_ms"] > 5 and predict["peak_bytes"] > 15e6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--threads", "0,x"], "--threads must be whole numbers"),
+        (["--threads", ""], "--threads must be whole numbers"),
+        (["--threads", "0"], "threads must be a whole number from 1"),
+        (["--min-ratio", "a=b"], "FASTER/SLOWER=RATIO"),
+        (["--min-ratio", "int4/float32=2"], "compares nothing"),
+        (["--engines", "tpu"], "engine must be one of"),
+        (["--precision", "float64"], "float64"),
+        (["--cold-start", "x.png", "--min-ratio", "a/b=1"], "exclude each other"),
+    ],
+)
+def test_wrong_options_are_exit_2(arguments, message, checkpoint_file, capsys):
+    assert run(["benchmark", *QUICK, "-m", str(checkpoint_file), *arguments]) == 2
+    assert message in capsys.readouterr().err
