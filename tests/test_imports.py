@@ -15,6 +15,8 @@ HEAVY = (
     "tensorflow",
     "jax",
     "h5py",
+    "onnx",
+    "onnxruntime",
     "requests",
     "rich",
     "safetensors",
