@@ -1,8 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from integer_models import in_both
 
 from tinysight.checkpoint import Checkpoint
 from tinysight.classify import Classifier
+from tinysight.engines.native import is_built
 from tinysight.errors import TinysightError, UsageError
 from tinysight.explain import class_activation_map, explain, spread
 
@@ -17,12 +21,36 @@ def classifier(make_checkpoint):
     return Classifier(make_checkpoint(alpha=0.25, resolution=96, num_classes=5))
 
 
-def test_map_is_the_logit_spread_over_the_picture(classifier, picture):
+@pytest.mark.parametrize("engine", ["native", "reference"])
+@pytest.mark.parametrize(("precision", "step"), [("float32", 0), ("int16", 6 / 8191), ("int8", 6 / 255 / 32)])
+def test_map_is_the_logit_spread_over_the_picture(make_checkpoint, picture, engine, precision, step):
+    """Where whole numbers are counted, the mean of each channel is rounded: by half a step of its unit at most."""
+    if engine == "native" and not is_built():
+        pytest.skip("needs the native engine")
+    model = in_both(make_checkpoint(alpha=0.25, resolution=96, num_classes=5))
+    classifier = Classifier(model, precision=precision, engine=engine)
     for index in range(5):
         explanation = explain(classifier, picture, index)
         assert explanation.heat.shape == (3, 3)
         assert explanation.prediction.index == index
-        assert explanation.heat.mean() + explanation.bias == pytest.approx(explanation.logit, abs=1e-4)
+        bound = float(np.abs(model.arrays["conv_preds.kernel"][..., index]).sum()) * step / 2 * 1.02 + 1e-4
+        assert explanation.heat.mean() + explanation.bias == pytest.approx(explanation.logit, abs=bound)
+        assert bound < 0.01
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_map_of_a_single_cell_is_the_logit(make_checkpoint, picture, precision):
+    """At 32 px the features are one cell, so no mean is rounded and int8's own head is met exactly."""
+    model = in_both(make_checkpoint(alpha=0.25, resolution=32, num_classes=5))
+    steps = np.random.default_rng(1).uniform(0.5, 1, 256).astype(np.float32)  # another step for every channel
+    last, head = model.integers.layers["conv_pw_13"], model.integers.layers["conv_preds"]
+    layers = {**model.integers.layers, "conv_pw_13": replace(last, step=last.step * steps)}
+    int8 = Checkpoint(replace(model.card, probes=()), {}, replace(model.integers, layers=layers, probe_outputs=None))
+    classifier = Classifier(int8 if precision == "int8" else model, precision=precision)
+    explanation = explain(classifier, picture)
+    assert explanation.heat.shape == (1, 1)
+    assert explanation.heat[0, 0] + explanation.bias == pytest.approx(explanation.logit, abs=2e-5)
+    assert explanation.bias == head.bias[explanation.prediction.index]
 
 
 def test_most_likely_class_is_the_default(classifier, picture):

@@ -2,7 +2,8 @@
 
 The head is linear and follows an average over the picture, so a class's logit *is* an average of one number per
 feature cell, plus the bias (Zhou et al., arXiv 1512.04150). No gradient is needed and nothing is approximated:
-``map.mean() + bias == logit``.
+``map.mean() + bias == logit``, of the very engine that gave the answer. The integer engines round the mean over the
+picture to a 32nd (int8) of a step of the features, so there the two differ by a few thousandths of a logit.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinysight.atomic import write_atomically
+from tinysight.checkpoint import Checkpoint
+from tinysight.checkpoint.integers import POOL_UNITS
 from tinysight.classify import Classifier
 from tinysight.errors import TinysightError, UsageError, printable
 from tinysight.labels import Prediction
@@ -39,7 +42,7 @@ def class_activation_map(
 
     Args:
         features: ``(h, w, c)`` after block 13.
-        head_kernel: ``(1, 1, c, num_classes)``, array ``conv_preds.kernel``.
+        head_kernel: ``(1, 1, c, num_classes)``, as ``head_weights`` gives it.
         index: the class.
 
     Returns:
@@ -47,6 +50,26 @@ def class_activation_map(
     """
     heat: NDArray[np.float32] = features @ head_kernel[0, 0, :, index]
     return heat
+
+
+def head_weights(checkpoint: Checkpoint, precision: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the head that an engine of this precision multiplies real features with.
+
+    Args:
+        checkpoint: a model with a head.
+        precision: of the engine; int8 has a head of its own, int16 rounds float32's in the fifth digit.
+
+    Returns:
+        Kernel float32 ``(1, 1, c, num_classes)`` and bias float32 ``(num_classes,)``.
+    """
+    if precision != "int8" or checkpoint.integers is None:
+        return checkpoint.arrays["conv_preds.kernel"], checkpoint.arrays["conv_preds.bias"]
+    whole = checkpoint.integers.layers
+    head, before = whole["conv_preds"], [layer.step for layer in whole.values() if layer.step is not None][-1]
+    # The head reads means in units of step / POOL_UNITS, its sums are worth scale.
+    unit = (head.scale * np.float32(POOL_UNITS["int8"])) / before[:, None]
+    kernel: NDArray[np.float32] = head.kernel.astype(np.float32) * unit
+    return kernel, head.bias
 
 
 def spread(cells: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
@@ -76,7 +99,8 @@ class Explanation:
         prediction: the class that is explained.
         logit: its score before softmax.
         bias: the part of the logit that does not depend on the picture.
-        heat: float32 ``(h, w)``, what each feature cell adds to the logit; ``heat.mean() + bias == logit``.
+        heat: float32 ``(h, w)``, what each feature cell adds to the logit; ``heat.mean() + bias == logit``, to within
+            a few thousandths where the engine counts in integers.
         full_heat: the strongest cell of the most likely class, in logits; the overlay's brightest colour.
         pixels: uint8 ``(H, W, 3)``, the whole upright picture as decoded, at most 1600 px long.
         box: (top, left, height, width) in pixels of the part that the network saw.
@@ -159,13 +183,12 @@ def explain(classifier: Classifier, source: Source, index: int | None = None) ->
     ranked = classifier.name(output, classes if index is not None else 1)[0]
     prediction = ranked[0] if index is None else next(p for p in ranked if p.index == index)
     assert output.logits is not None  # name() refuses a network without a head
-    arrays = classifier.checkpoint.arrays
-    kernel = arrays["conv_preds.kernel"]
+    kernel, bias = head_weights(classifier.checkpoint, classifier.engine.precision)
     shown = _shrunk(pixels)
     return Explanation(
         prediction=prediction,
         logit=float(output.logits[0, prediction.index]),
-        bias=float(arrays["conv_preds.bias"][prediction.index]),
+        bias=float(bias[prediction.index]),
         heat=class_activation_map(output.features[0], kernel, prediction.index),
         full_heat=float(class_activation_map(output.features[0], kernel, ranked[0].index).max()),
         pixels=shown,

@@ -5,9 +5,11 @@ import sys
 
 import numpy as np
 import pytest
+from integer_models import in_both
 
-from tinysight.checkpoint import write_checkpoint
+from tinysight.checkpoint import Checkpoint, write_checkpoint
 from tinysight.cli import run
+from tinysight.engines.native import is_built
 from tinysight.labels import Label
 from tinysight.preprocess import encode_png
 
@@ -40,9 +42,39 @@ def test_json_has_the_documented_keys(model, folder, capsys):
     assert run(["predict", "--json", "-m", model, "-k", "3", str(folder / "a.png")]) == 0
     (answer,) = lines(capsys.readouterr().out)
     assert list(answer) == ["source", "width", "height", "predictions", "model", "precision", "milliseconds"]
-    assert (answer["width"], answer["height"], answer["precision"]) == (50, 40, "float32")
+    assert (answer["width"], answer["height"]) == (50, 40)
     assert len(answer["predictions"]) == 3
     assert list(answer["predictions"][0]) == ["index", "wnid", "label", "probability"]
+
+
+def test_precision_is_the_one_that_was_computed_in(tmp_path, folder, capsys, make_checkpoint):
+    both = in_both(make_checkpoint(alpha=0.25, resolution=32, num_classes=7))
+    for name, model in (("both", both), ("floats", Checkpoint(both.card, both.arrays))):
+        write_checkpoint(tmp_path / f"{name}.safetensors", model)
+
+    def precision_of(name, *options):
+        assert run(["predict", "--json", "-m", str(tmp_path / f"{name}.safetensors"), str(folder), *options]) == 0
+        first, second = lines(capsys.readouterr().out)
+        assert first["precision"] == second["precision"]
+        return first["precision"]
+
+    for precision in ("float32", "int16", "int8"):
+        assert precision_of("both", "--precision", precision) == precision
+    assert precision_of("both") == ("int8" if is_built() else "float32")
+    assert precision_of("floats") == ("int16" if is_built() else "float32")
+
+
+@pytest.mark.parametrize(
+    ("precision", "code", "message"),
+    [
+        ("int8", 1, "not int8; make one that does with: tinysight quantize"),
+        ("half", 2, "precision must be one of auto, float32, int16, int8, received 'half'"),
+    ],
+)
+def test_a_precision_that_is_not_there_is_one_line(model, folder, capsys, precision, code, message):
+    assert run(["predict", "-m", model, "--precision", precision, str(folder)]) == code
+    captured = capsys.readouterr()
+    assert message in captured.err and captured.err.count("\n") == 1 and not captured.out
 
 
 def test_unreadable_pictures_are_reported_and_the_rest_is_done(model, folder, capsys):

@@ -64,7 +64,7 @@ def test_import_gives_the_same_answers(graph_file):
     assert (card.name, card.recipe.resolution, card.licence) == ("graph", 32, "unknown")
     assert card.source == "TF-slim frozen graph graph.pb"
     assert len(card.probes) == 2
-    engine = open_engine(model)
+    engine = open_engine(model, precision="float32")
     assert max(check_probe(engine, probe) for probe in card.probes) < 1e-5
 
 

@@ -28,7 +28,11 @@ recipe_option = click.option(
     help="How pictures are prepared: center, center-87.5 or keras. Default: what the model's card says.",
 )
 precision_option = click.option(
-    "--precision", default="auto", show_default=True, metavar="NAME", help="Arithmetic: auto or float32."
+    "--precision",
+    default="auto",
+    show_default=True,
+    metavar="NAME",
+    help="Arithmetic: auto, float32, int16 or int8. auto: the fastest that the model's file holds.",
 )
 threads_option = click.option(
     "--threads", type=click.IntRange(min=1), help="Threads for one picture (TINYSIGHT_THREADS). Default: chosen."
