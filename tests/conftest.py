@@ -99,7 +99,7 @@ def real_checkpoint(request: pytest.FixtureRequest) -> Checkpoint:
     if not request.config.getoption("--network"):
         environment["TINYSIGHT_OFFLINE"] = "1"
     try:
-        return open_model(REAL_MODEL, Settings.from_environment(environment))
+        return open_model(REAL_MODEL, Settings.from_environment(environment), precision="float32")
     except StoreError as error:
         if request.config.getoption("--network"):
             raise

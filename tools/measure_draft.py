@@ -73,7 +73,7 @@ def main() -> int:
     if options.model:
         from tinysight.engines import open_engine
 
-        engine = open_engine(resized_network(open_model(options.model), options.resolution))
+        engine = open_engine(resized_network(open_model(options.model, precision="float32"), options.resolution))
     divisors: Counter[int] = Counter()
     differences, probability_moves, changed = [], [], 0
     for path in sorted(options.folder.rglob("*")):

@@ -19,7 +19,7 @@ from tinysight.checkpoint import Card, Checkpoint
 from tinysight.engines import Engine, Output, open_engine
 from tinysight.errors import UsageError
 from tinysight.labels import Prediction, top_k
-from tinysight.models import open_model
+from tinysight.models.opening import open_model
 from tinysight.preprocess import Picture, Source, prepare, read_picture
 from tinysight.preprocess.recipe import Recipe, recipe_named
 from tinysight.spec import DEFAULT_MODEL
@@ -49,7 +49,8 @@ class Classifier:
         recipe: how to prepare pictures: a name (``center``, ``center-87.5``, ``keras``), a ``Recipe``, or None for the
             one in the model's card.
         engine: ``auto`` or an engine's name.
-        precision: ``auto`` or an arithmetic that the model holds.
+        precision: ``auto``, or ``float32``, ``int16``, ``int8`` where the model holds it. The default model comes with
+            the package in int8; its float32 weights are fetched when they are asked for.
         threads: of the native engine for one picture; None lets it choose.
         isa: instruction set of the native engine; None takes the best that the processor has.
         settings: where weights are kept and fetched from; None reads the environment.
@@ -74,7 +75,10 @@ class Classifier:
     ) -> None:
         if not isinstance(model, str | os.PathLike | Checkpoint):
             raise UsageError(f"model must be a name, a path or a Checkpoint, received {type(model).__name__}")
-        self.checkpoint = model if isinstance(model, Checkpoint) else open_model(model, settings, progress)
+        if not isinstance(model, Checkpoint):
+            wanted = "float32" if (engine, precision) == ("onnx", "auto") else precision
+            model = open_model(model, settings, progress, wanted)
+        self.checkpoint = model
         card = self.checkpoint.card
         if recipe is not None and not isinstance(recipe, str | Recipe):
             raise UsageError(f"recipe must be a name, a Recipe or None, received {type(recipe).__name__}")

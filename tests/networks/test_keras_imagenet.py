@@ -22,7 +22,8 @@ def released(keras, make_checkpoint, monkeypatch):
     """Stand in for the store; the list holds the names that were asked for."""
     asked = []
 
-    def open_model(name):
+    def open_model(name, *, precision):
+        assert precision == "float32"
         asked.append(name)
         return make_checkpoint(**spec_from_name(name).to_dict())
 

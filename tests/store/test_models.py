@@ -21,7 +21,7 @@ BIG_HEAD = Spec(alpha=0.25, resolution=32)
 
 @pytest.mark.parametrize("name", ["mobilenet_v1_0.75_160", "mobilenet_0.75_160", "mobilenet_7_5_160_tf"])
 def test_three_spellings_of_a_released_model(name):
-    assert resolve(name).name == "mobilenet_v1_0.75_160"
+    assert resolve(name) == "mobilenet_v1_0.75_160"
 
 
 @pytest.mark.parametrize(

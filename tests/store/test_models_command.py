@@ -46,7 +46,7 @@ def test_list(models, warm, weights):
     assert (code, err, len(rows)) == (0, "", 16)
     assert list(rows[0]) == [
         *("model", "alpha", "resolution", "params", "mult_adds", "pinned", "arrays_sha256", "licence"),
-        *("cached", "path", "official_url"),
+        *("cached", "path", "official_url", "embedded"),
     ]
     assert rows[0]["params"] == 4_253_864
     assert [row["path"] for row in rows if row["cached"]] == [str(warm)]
@@ -54,7 +54,7 @@ def test_list(models, warm, weights):
     assert (code, err) == (0, "")
     lines = {line.split()[0]: line for line in out.splitlines() if line.startswith("mobilenet")}
     assert len(lines) == 16
-    assert lines[MODEL].split()[-2:] == ["unpinned", "yes"]
+    assert lines[MODEL].split()[-2:] == ["unpinned", "float32"]
     assert "unpinned" not in lines["mobilenet_v1_0.75_224"]
 
 
@@ -86,8 +86,11 @@ def test_verify(models, warm, weights, tmp_path):
     assert (code, err) == (0, "")
     (row,) = objects(out)
     assert row.pop("probe_difference") < 1e-6
-    assert row == {"model": MODEL, "path": str(warm), "arrays_sha256": digest, "pinned": False, "probes": 2}
-    assert models("verify", MODEL)[1].startswith(f"{MODEL}: ok, hash not in the list, 2 probes within ")
+    assert row == {
+        **{"model": MODEL, "path": str(warm), "arrays_sha256": digest, "pinned": False, "probes": 2},
+        "precisions": ["int16", "float32"],
+    }
+    assert models("verify", MODEL)[1].startswith(f"{MODEL}: ok, float32, hash not in the list, 2 probes within ")
     bad = tmp_path / "bad.safetensors"
     bad.write_bytes(weights.cache_file[:-1] + b"!")
     code, out, err = models("verify", bad, MODEL)

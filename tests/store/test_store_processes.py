@@ -40,7 +40,7 @@ for found in pkgutil.walk_packages(tinysight.__path__, "tinysight."):
         importlib.import_module(found.name)
 with contextlib.suppress(ImportError):
     import h5py
-tinysight.models.released("mobilenet_v1_0.25_128")
+tinysight.models.released.released("mobilenet_v1_0.25_128")
 os.setgroups([]), os.setgid(54321), os.setuid(54321)
 tinysight.cli.main()
 """

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinysight.costs import peak_activation
+from tinysight.costs.memory import peak_activation
 from tinysight.errors import CheckpointError, UsageError
 from tinysight.labels import Label
 from tinysight.preprocess.recipe import Recipe, recipe_from_dict

@@ -31,7 +31,7 @@ def command(model: str, format_name: str, output: str, force: bool, offline: boo
 
     target = output_path(output, FORMATS[format_name].suffix, force)
     with download_progress() as progress:
-        checkpoint = open_model(model, settings(offline), progress)
+        checkpoint = open_model(model, settings(offline), progress, precision="float32")
     export_model(checkpoint, format_name, target)
     size = target.stat().st_size
     if as_json:

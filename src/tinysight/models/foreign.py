@@ -10,12 +10,12 @@ from pathlib import Path
 from tinysight.checkpoint import Card, Checkpoint, arrays_sha256, read_checkpoint
 from tinysight.errors import CheckpointError, UsageError, printable
 from tinysight.labels import Label, imagenet_labels, read_labels
+from tinysight.models.opening import MODEL_SUFFIX
 from tinysight.models.probes import make_probes
 from tinysight.preprocess.recipe import Recipe
 from tinysight.store import releases
 
 IMAGENET_CLASSES = 1000
-MODEL_SUFFIX = ".safetensors"
 
 
 def _kind(path: str | os.PathLike[str]) -> str | None:

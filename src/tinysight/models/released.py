@@ -74,7 +74,8 @@ def convert(release: Release, material: Material) -> Checkpoint:
     content, resolution = material.content, release.spec.resolution
     if material.kind == "checkpoint" and isinstance(content, Path):
         model = read_checkpoint(content)
-        spec, arrays, source = model.card.spec, model.arrays, printable(model.card.source)
+        spec, arrays = model.card.spec, model.float_arrays("a released model")
+        source = printable(model.card.source)
     else:
         from tinysight.importers import import_file
         from tinysight.importers.slim_graph import read_slim_graph

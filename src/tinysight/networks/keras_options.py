@@ -113,7 +113,7 @@ def find_weights(weights: str | os.PathLike[str] | None, spec: Spec, sides: Side
     if weights == "imagenet":
         from tinysight.models import open_model
 
-        checkpoint = open_model(_released(spec, sides).name)
+        checkpoint = open_model(_released(spec, sides).name, precision="float32")
         check_range(checkpoint.card.recipe, "weights='imagenet'")
         return _fit(spec, checkpoint.card.spec, checkpoint.arrays, "weights='imagenet'")
     if not isinstance(weights, str | os.PathLike) or not Path(weights).is_file():
@@ -127,7 +127,7 @@ def find_weights(weights: str | os.PathLike[str] | None, spec: Spec, sides: Side
 
         checkpoint = read_checkpoint(weights)
         check_range(checkpoint.card.recipe, where)
-        return _fit(spec, checkpoint.card.spec, checkpoint.arrays, where)
+        return _fit(spec, checkpoint.card.spec, checkpoint.float_arrays(f"a Keras model with {where}"), where)
     from tinysight.importers import import_file
 
     imported = import_file(weights)

@@ -4,13 +4,20 @@
 what is below it fetch one file, ``cache`` holds the result. HTTP is imported only when something is fetched.
 """
 
-from tinysight.store.cache import Entry, entry_path, prepare_folder, read_entry, tidy, write_entry
-from tinysight.store.limits import Progress
-from tinysight.store.lock import locked
-from tinysight.store.material import Material, Request
-from tinysight.store.released import Release, releases
-from tinysight.store.settings import Settings
-from tinysight.store.sources import can_ask, obtain
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tinysight.lazy import names_of
+
+if TYPE_CHECKING:
+    from tinysight.store.cache import Entry, entry_path, prepare_folder, read_entry, tidy, write_entry
+    from tinysight.store.limits import Progress
+    from tinysight.store.lock import locked
+    from tinysight.store.material import Material, Request
+    from tinysight.store.released import Release, releases
+    from tinysight.store.settings import Settings
+    from tinysight.store.sources import can_ask, obtain
 
 __all__ = [
     "Entry",
@@ -29,3 +36,22 @@ __all__ = [
     "tidy",
     "write_entry",
 ]
+
+_HOMES = {
+    "Entry": "cache",
+    "Material": "material",
+    "Progress": "limits",
+    "Release": "released",
+    "Request": "material",
+    "Settings": "settings",
+    "can_ask": "sources",
+    "entry_path": "cache",
+    "locked": "lock",
+    "obtain": "sources",
+    "prepare_folder": "cache",
+    "read_entry": "cache",
+    "releases": "released",
+    "tidy": "cache",
+    "write_entry": "cache",
+}
+__getattr__ = names_of(__name__, _HOMES)

@@ -77,6 +77,8 @@ def read_entry(release: Release, settings: Settings) -> Entry:
     if (checkpoint.card.name, checkpoint.card.spec) != (release.name, release.spec):
         name = printable(checkpoint.card.name, 60)
         return Entry(None, f"{printable(str(path))} holds another model: {name}")
+    if not checkpoint.arrays:
+        return Entry(None, f"{printable(str(path))} holds int8 numbers only, not the released ones")
     return Entry(checkpoint)
 
 

@@ -64,6 +64,7 @@ class Release:
         official_url: https address of Keras' file.
         keras_file: name of Keras' file, under which a mirror may hold it.
         arrays_sha256: ``checkpoint.arrays_sha256`` of the right numbers, None where nobody has published them.
+        int8_sha256: the same of the int8 numbers that this package carries, None where it carries none.
         package: a second source, on the package index.
     """
 
@@ -74,6 +75,7 @@ class Release:
     keras_file: str
     arrays_sha256: str | None
     package: Package | None
+    int8_sha256: str | None = None
 
     @property
     def checkpoint_file(self) -> str:
@@ -180,11 +182,11 @@ def parse_releases(text: str) -> dict[str, Release]:
     package_model, package = _package(fields["package"])
     specs, releases = released_specs(), dict[str, Release]()
     for table in fields["models"]:
-        model = _keys(table, "a model", {"name", "file"}, {"arrays_sha256"})
+        model = _keys(table, "a model", {"name", "file"}, {"arrays_sha256", "int8_sha256"})
         name, file = model["name"], check_file_name(model["file"], "file")
         if name not in specs or name in releases:
             raise _refuse("name", name, "a released model that is named once")
-        pin = model.get("arrays_sha256")
+        pin, int8 = model.get("arrays_sha256"), model.get("int8_sha256")
         releases[name] = Release(
             name=name,
             spec=specs[name],
@@ -193,6 +195,7 @@ def parse_releases(text: str) -> dict[str, Release]:
             keras_file=file,
             arrays_sha256=None if pin is None else check_sha256(pin, "arrays_sha256"),
             package=package if name == package_model else None,
+            int8_sha256=None if int8 is None else check_sha256(int8, "int8_sha256"),
         )
     if package_model not in releases:
         raise _refuse("package model", package_model, "one of the models")
