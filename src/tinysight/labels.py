@@ -10,7 +10,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,6 +48,8 @@ def imagenet_labels() -> tuple[Label, ...]:
     >>> imagenet_labels()[409]
     Label(wnid='n02708093', name='analog clock')
     """
+    from importlib import resources  # here, because a model's file brings its own names
+
     text = (resources.files("tinysight") / "assets" / "labels.tsv").read_text(encoding="utf-8")
     rows = (line.split("\t") for line in text.splitlines()[1:])
     return tuple(Label(wnid, name) for _, wnid, name in rows)

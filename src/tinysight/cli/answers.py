@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tinysight.cli.output import bar_for_terminal, console, echo_json
+from tinysight.cli.output import bar_for_terminal, echo_json, echo_styled
 from tinysight.errors import printable
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from tinysight.classify import Classifier
     from tinysight.cli.predict import Outcome
     from tinysight.labels import Prediction
@@ -57,6 +54,8 @@ def neutral(cell: str) -> str:
 @contextmanager
 def csv_printer() -> Iterator[Callable[[Outcome], None]]:
     """Print a header and one line a class; a picture that cannot be read is one line with ``error``."""
+    import csv
+
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
 
@@ -73,36 +72,30 @@ def csv_printer() -> Iterator[Callable[[Outcome], None]]:
     yield show
 
 
-def _row(prediction: Prediction) -> Text:
-    from rich.text import Text
-
+def _print_class(prediction: Prediction) -> None:
     share = prediction.probability
     colour = "green" if share >= CERTAIN else "yellow" if share >= LIKELY else "bright_black"
-    name = printable(prediction.label, 60)
-    return Text.assemble(
-        (f"{share:7.1%}  ", "bold" if share >= CERTAIN else ""),
+    weight = "bold" if share >= CERTAIN else ""
+    echo_styled(
+        (f"{share:7.1%}  ", weight),
         (f"{bar_for_terminal(share, BAR_WIDTH):<{BAR_WIDTH}}  ", colour),
-        (f"{name:<{LABEL_WIDTH}}", "bold" if share >= CERTAIN else ""),
+        (f"{printable(prediction.label, 60):<{LABEL_WIDTH}}", weight),
         (f" {prediction.index:>4}", "dim"),
         (f"  {prediction.wnid}" if prediction.wnid else "", "dim"),
     )
 
 
-def _compact(source: str, prediction: Prediction | None) -> Text:
-    from rich.text import Text
-
+def _print_compact(source: str, prediction: Prediction | None) -> None:
     if prediction is None:
-        return Text.assemble(("      -  ", "dim"), (f"{'(nothing above the limit)':<{LABEL_WIDTH}} ", "dim"), source)
+        echo_styled(("      -  ", "dim"), (f"{'(nothing above the limit)':<{LABEL_WIDTH}} ", "dim"), (source, ""))
+        return
     name = printable(prediction.label, LABEL_WIDTH)
-    return Text.assemble(f"{prediction.probability:7.1%}  ", (f"{name:<{LABEL_WIDTH}} ", "bold"), (source, "dim"))
+    echo_styled((f"{prediction.probability:7.1%}  ", ""), (f"{name:<{LABEL_WIDTH}} ", "bold"), (source, "dim"))
 
 
 @contextmanager
 def table_printer(compact: bool, count: int) -> Iterator[Callable[[Outcome], None]]:
     """Print for people: one line a picture when ``compact``, else its classes with bars; problems go to stderr."""
-    from rich.text import Text
-
-    out = console()
     tally = {"read": 0, "unreadable": 0}
 
     def show(outcome: Outcome) -> None:
@@ -114,15 +107,14 @@ def table_printer(compact: bool, count: int) -> Iterator[Callable[[Outcome], Non
         tally["read"] += 1
         answer = outcome.answer
         if compact:
-            out.print(_compact(source, answer.predictions[0] if answer.predictions else None))
+            _print_compact(source, answer.predictions[0] if answer.predictions else None)
             return
-        size = f"  {answer.width} x {answer.height} px, {answer.milliseconds:.0f} ms"
-        out.print(Text.assemble((source, "bold"), (size, "dim")))
+        echo_styled((source, "bold"), (f"  {answer.width} x {answer.height} px, {answer.milliseconds:.0f} ms", "dim"))
         for prediction in answer.predictions:
-            out.print(_row(prediction))
+            _print_class(prediction)
 
     yield show
     if count > 1:
         failed = f", {tally['unreadable']} could not be read" if tally["unreadable"] else ""
         pictures = "picture" if tally["read"] == 1 else "pictures"
-        out.print(Text(f"{tally['read']} {pictures}{failed}", "dim"))
+        echo_styled((f"{tally['read']} {pictures}{failed}", "dim"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -38,6 +38,30 @@ def console(stderr: bool = False) -> Console:
     if made.width < 1:  # COLUMNS=0, as some terminals without a size have it
         made.width = 80
     return made
+
+
+def coloured() -> bool:
+    """Whether stdout takes colours, by the rules that rich follows: a terminal or FORCE_COLOR, and no NO_COLOR."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (sys.stdout.isatty() and os.environ.get("TERM") != "dumb")
+
+
+def echo_styled(*parts: tuple[str, str]) -> None:
+    """Print a line of (text, style) on stdout, without rich, which takes longer to import than a picture to classify.
+
+    Args:
+        parts: style is words from ``bold``, ``dim`` and the names of the terminal's colours; all are left out where
+            stdout takes none.
+    """
+    colours = coloured()
+
+    def styled(text: str, style: str) -> str:
+        words = style.split() if colours and text else []
+        colour = next((word for word in words if word not in ("bold", "dim")), None)
+        return click.style(text, fg=colour, bold="bold" in words or None, dim="dim" in words or None)
+
+    click.echo("".join(styled(text, style) if style else text for text, style in parts), color=colours)
 
 
 def standard_input() -> BinaryIO:
@@ -88,13 +112,23 @@ def download_progress(text: str = "Fetching weights") -> Iterator[Callable[[int,
     if not sys.stderr.isatty():
         yield None
         return
+    with ExitStack() as stack:
+        show: Callable[[int, int | None], None] | None = None
+
+        def update(done: int, total: int | None) -> None:
+            nonlocal show
+            if show is None:  # nearly always nothing is fetched, and rich is not needed
+                show = stack.enter_context(_progress_bar(text))
+            show(done, total)
+
+        yield update
+
+
+@contextmanager
+def _progress_bar(text: str) -> Iterator[Callable[[int, int | None], None]]:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     columns = (TextColumn(text), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console(stderr=True), transient=True) as progress:
-        task = progress.add_task(text, total=None, visible=False)
-
-        def update(done: int, total: int | None) -> None:
-            progress.update(task, completed=done, total=total, visible=True)
-
-        yield update
+        task = progress.add_task(text, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

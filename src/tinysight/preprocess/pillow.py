@@ -18,17 +18,7 @@ from typing import IO, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import (
-    AvifImagePlugin,
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    ImageFile,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import Image, ImageFile
 
 from tinysight.errors import ImageError, printable
 from tinysight.preprocess.exif import orientation
@@ -36,16 +26,7 @@ from tinysight.preprocess.picture import Picture, Reduced, SizeLimit
 from tinysight.preprocess.quiet import quiet
 from tinysight.preprocess.sniff import ACCEPTED, Format
 
-# The classes themselves, not Image.open: it tries further formats inside JPEG, warns about large pictures, and refuses
-# them by a process-wide limit; ours is an argument.
-_READERS: dict[str, Callable[[IO[bytes]], ImageFile.ImageFile]] = {
-    "JPEG": JpegImagePlugin.JpegImageFile,
-    "PNG": PngImagePlugin.PngImageFile,
-    "GIF": GifImagePlugin.GifImageFile,
-    "BMP": BmpImagePlugin.BmpImageFile,
-    "TIFF": TiffImagePlugin.TiffImageFile,
-    "WEBP": WebPImagePlugin.WebPImageFile,
-}
+Reader = Callable[[IO[bytes]], ImageFile.ImageFile]
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -150,7 +131,28 @@ def _bands(image: Image.Image) -> Iterator[tuple[int, int, Image.Image]]:
         yield top, bottom, image.crop((0, top, image.width, bottom))
 
 
-def _reader(kind: Format) -> Callable[[IO[bytes]], ImageFile.ImageFile]:
+def _reader(kind: Format) -> Reader:
+    """Return the class itself, not Image.open: it tries further formats inside JPEG, warns about large pictures, and
+    refuses them by a process-wide limit; ours is an argument. Only the module that is needed is imported.
+    """
+    if kind == "JPEG":
+        from PIL.JpegImagePlugin import JpegImageFile
+
+        return JpegImageFile
+    if kind == "PNG":
+        from PIL.PngImagePlugin import PngImageFile
+
+        return PngImageFile
+    if kind == "WEBP":
+        from PIL.WebPImagePlugin import WebPImageFile
+
+        return WebPImageFile
+    return _rare_reader(kind)
+
+
+def _rare_reader(kind: Format) -> Reader:
+    from PIL import AvifImagePlugin, BmpImagePlugin, GifImagePlugin, TiffImagePlugin
+
     if kind == "AVIF" and AvifImagePlugin.SUPPORTED:
         return AvifImagePlugin.AvifImageFile
     if kind == "HEIF" and "HEIF" in Image.OPEN:  # a plugin that the application has registered
@@ -159,7 +161,12 @@ def _reader(kind: Format) -> Callable[[IO[bytes]], ImageFile.ImageFile]:
     if kind in ("AVIF", "HEIF"):
         name = "HEIC" if kind == "HEIF" else "AVIF"
         raise ImageError("unsupported_format", f"this is {name}, which this Pillow cannot read; {ACCEPTED} are read")
-    return _READERS[kind]
+    readers: dict[str, Reader] = {
+        "GIF": GifImagePlugin.GifImageFile,
+        "BMP": BmpImagePlugin.BmpImageFile,
+        "TIFF": TiffImagePlugin.TiffImageFile,
+    }
+    return readers[kind]
 
 
 @contextmanager
