@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import tinysight
 from tinysight.checkpoint import Card, Checkpoint
 from tinysight.engines import check_probe
+from tinysight.engines.native import default_threads
 from tinysight.engines.onnx import OnnxEngine, is_installed
 from tinysight.engines.reference import ReferenceEngine
 from tinysight.errors import EngineError, MissingExtraError, UsageError
@@ -82,6 +83,17 @@ def test_the_real_weights(real_checkpoint):
     engine = OnnxEngine(real_checkpoint)
     assert (engine.name, engine.precision, engine.spec) == ("onnx", "float32", real_checkpoint.card.spec)
     assert all(check_probe(engine, probe) < 1e-5 for probe in real_checkpoint.card.probes)
+
+
+@needs_onnx
+def test_threads_are_as_many_as_asked_for_and_soon_sleep():
+    checkpoint = lively(Spec(alpha=0.1, resolution=32))
+    for asked, expected in ((3, 3), (None, default_threads())):
+        engine = OnnxEngine(checkpoint, asked)
+        options = engine._session.get_session_options()
+        assert engine.threads == options.intra_op_num_threads == expected
+        assert options.get_session_config_entry("session.intra_op.spin_duration_us") == "100"
+        assert engine._session.get_providers() == ["CPUExecutionProvider"]
 
 
 @needs_onnx
