@@ -4,6 +4,10 @@
 
 #include "kernels.h"
 
+#if defined(TINYSIGHT_X86)
+#include <cpuid.h>
+#endif
+
 namespace tinysight {
 namespace {
 
@@ -12,10 +16,27 @@ struct Known {
   bool (*runs)();
 };
 
+#if defined(TINYSIGHT_X86)
+bool runs_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+
+bool runs_avx512() {
+  return runs_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
+}
+
+// Compilers do not all know its name.
+bool has_avx_vnni() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & 1u << 4) != 0;
+}
+#endif
+
 // Best first.
 const Known kKnown[] = {
 #if defined(TINYSIGHT_X86)
-    {{"avx2", kFloatAvx2, kIntegerAvx2}, [] { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }},
+    {{"avx512", kFloatAvx512, kIntegerAvx512}, runs_avx512},
+    {{"avxvnni", kFloatAvx2, kIntegerAvxVnni}, [] { return runs_avx2() && has_avx_vnni(); }},
+    {{"avx2", kFloatAvx2, kIntegerAvx2}, runs_avx2},
 #endif
     {{"portable", kFloatPortable, kIntegerPortable}, [] { return true; }},
 };

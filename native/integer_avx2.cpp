@@ -1,10 +1,11 @@
-// Integer kernels for AVX2. A product's tile keeps its sums in registers: up to six rows by sixteen columns of int16
-// pairs, four by sixteen of u8 x s8 quads.
+// Integer kernels for AVX2, and for AVX-VNNI where this file is compiled for it. Without VNNI two groups of u8 x s8
+// products are added in int16, which packing has proved large enough, and then widened.
 #include <immintrin.h>
 
 #include <cstring>
 #include <type_traits>
 
+#include "cover.h"
 #include "kernels.h"
 
 namespace tinysight {
@@ -16,15 +17,14 @@ namespace {
 
 inline __m256i load(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
 
-inline __m256i splat(const void* p) {
+inline std::int32_t four_bytes(const void* p) {
   std::int32_t four;
   std::memcpy(&four, p, sizeof(four));
-  return _mm256_set1_epi32(four);
+  return four;
 }
 
-// Sixteen sums in two registers to sixteen outputs. `order` says whether the registers hold neighbours (a product's
-// columns) or interleaved halves (a depthwise layer's channels).
-enum class Order { kColumns, kHalves };
+// How two registers hold sixteen outputs: a product's columns one after the other, a depthwise layer's interleaved.
+enum class Order { kColumns, kInterleaved };
 
 template <class C, Order order>
 inline void store(__m256i left, __m256i right, const Rescale& r, int at, C* c) {
@@ -49,82 +49,50 @@ inline void store(__m256i left, __m256i right, const Rescale& r, int at, C* c) {
   }
 }
 
-// Rows I... of int16 pairs times sixteen columns.
-template <class C, std::size_t... I>
-inline void tile(std::index_sequence<I...>, const IntegerProduct<std::int16_t, std::int16_t, C>& p, int row,
-                 const std::int16_t* b, int column) {
-  const std::int16_t* a = p.a + row * p.a_stride;
-  __m256i left[] = {((void)I, _mm256_setzero_si256())...};
-  __m256i right[] = {((void)I, _mm256_setzero_si256())...};
-  const int groups = p.groups / p.segments.count;
-  for (int segment = 0; segment < p.segments.count; ++segment, a += p.segments.stride) {
-    for (int group = 0; group < groups; ++group, b += kPanel * 2) {
-      const __m256i b0 = load(b), b1 = load(b + 16);
-      const auto step = [&](__m256i& l, __m256i& r, std::ptrdiff_t i) {
-        const __m256i pair = splat(a + i * p.a_stride + group * 2);
-        l = _mm256_add_epi32(l, _mm256_madd_epi16(pair, b0));
-        r = _mm256_add_epi32(r, _mm256_madd_epi16(pair, b1));
-        TINYSIGHT_KEEP(l);
-        TINYSIGHT_KEEP(r);
-      };
-      (step(left[I], right[I], I), ...);
-    }
-  }
-  (store<C, Order::kColumns>(left[I], right[I], p.rescale, column,
-                             p.c + (row + static_cast<std::ptrdiff_t>(I)) * p.c_stride + column),
-   ...);
+using Splat = __m256i;
+struct I32x16 {
+  __m256i left, right;
+};
+using Group = I32x16;
+constexpr int kPanels = 1, kTall16 = 6;
+
+inline void keep(I32x16& sums) {
+  TINYSIGHT_KEEP(sums.left);
+  TINYSIGHT_KEEP(sums.right);
+}
+inline Splat splat(const void* p) { return _mm256_set1_epi32(four_bytes(p)); }
+inline I32x16 zero() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+inline Group load_group(const void* p) { return {load(p), load(static_cast<const char*>(p) + 32)}; }
+template <class C>
+inline void finish(const I32x16& sums, const Rescale& r, int at, C* c) {
+  store<C, Order::kColumns>(sums.left, sums.right, r, at, c);
 }
 
-// Rows I... of u8 quads times sixteen columns of s8, two quads a step: their products are added in int16, which
-// packing has proved large enough, and then widened. Always one segment.
-template <class C, std::size_t... I>
-inline void tile(std::index_sequence<I...>, const IntegerProduct<std::uint8_t, std::int8_t, C>& p, int row,
-                 const std::int8_t* b, int column) {
-  const std::uint8_t* a[] = {p.a + (row + static_cast<std::ptrdiff_t>(I)) * p.a_stride...};
-  __m256i left[] = {((void)I, _mm256_setzero_si256())...};
-  __m256i right[] = {((void)I, _mm256_setzero_si256())...};
-  const __m256i ones = _mm256_set1_epi16(1);
-  for (int group = 0; group < p.groups; group += 2, b += 2 * kPanel * 4) {
-    const __m256i b0 = load(b), b1 = load(b + 32), b2 = load(b + 64), b3 = load(b + 96);
-    const auto step = [&](__m256i& l, __m256i& r, const std::uint8_t* in) {
-      const __m256i first = splat(in + group * 4), second = splat(in + group * 4 + 4);
-      const __m256i x = _mm256_add_epi16(_mm256_maddubs_epi16(first, b0), _mm256_maddubs_epi16(second, b2));
-      const __m256i y = _mm256_add_epi16(_mm256_maddubs_epi16(first, b1), _mm256_maddubs_epi16(second, b3));
-      l = _mm256_add_epi32(l, _mm256_madd_epi16(x, ones));
-      r = _mm256_add_epi32(r, _mm256_madd_epi16(y, ones));
-      TINYSIGHT_KEEP(l);
-      TINYSIGHT_KEEP(r);
-    };
-    (step(left[I], right[I], a[I]), ...);
-  }
-  (store<C, Order::kColumns>(left[I], right[I], p.rescale, column,
-                             p.c + (row + static_cast<std::ptrdiff_t>(I)) * p.c_stride + column),
-   ...);
+#if defined(__AVXVNNI__)
+constexpr int kTall8 = 6, kQuads = 1;
+inline __m256i dot(__m256i sum, __m256i a, __m256i b) { return _mm256_dpwssd_avx_epi32(sum, a, b); }
+inline __m256i dot_quads(__m256i sum, __m256i a, __m256i b) { return _mm256_dpbusd_avx_epi32(sum, a, b); }
+#else
+constexpr int kTall8 = 4, kQuads = 2;
+inline __m256i dot(__m256i sum, __m256i a, __m256i b) { return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b)); }
+__m256i dot_quads(__m256i sum, __m256i a, __m256i b);  // not used
+#endif
+
+template <class W>
+inline void dot_one(I32x16& sums, Splat a, const Group& b) {
+  sums.left = sizeof(W) == 1 ? dot_quads(sums.left, a, b.left) : dot(sums.left, a, b.left);
+  sums.right = sizeof(W) == 1 ? dot_quads(sums.right, a, b.right) : dot(sums.right, a, b.right);
+  keep(sums);
 }
 
-template <std::size_t R, class A, class W, class C>
-inline int tiles(const IntegerProduct<A, W, C>& p, int row, int count, const W* b, int column) {
-  for (; count > 0; --count, row += R) tile(std::make_index_sequence<R>{}, p, row, b, column);
-  return row;
+inline __m256i add_lanes(__m256i sum, Splat a0, __m256i b0, Splat a1, __m256i b1) {
+  const __m256i lanes = _mm256_add_epi16(_mm256_maddubs_epi16(a0, b0), _mm256_maddubs_epi16(a1, b1));
+  return _mm256_add_epi32(sum, _mm256_madd_epi16(lanes, _mm256_set1_epi16(1)));
 }
-
-// Rows are covered by tiles of R and R - 1 where that leaves no rest, else by R and one tile of what remains.
-template <std::size_t R, class A, class W, class C>
-inline void product(const IntegerProduct<A, W, C>& p) {
-  constexpr int kTall = R, kLow = R - 1;
-  int lows = (kTall - p.rows % kTall) % kTall;
-  if (p.rows < kLow * lows) lows = 0;
-  const int talls = (p.rows - kLow * lows) / kTall, rest = p.rows - kLow * lows - kTall * talls;
-  for (int column = 0; column < p.columns; column += kPanel) {
-    const W* b = p.packed + static_cast<std::ptrdiff_t>(column) * p.groups * (kGroupBytes / sizeof(W));
-    int row = tiles<R>(p, 0, talls, b, column);
-    row = tiles<R - 1>(p, row, lows, b, column);
-    for (int left = rest; left > 0;) {
-      if (left >= 3) { row = tiles<3>(p, row, 1, b, column); left -= 3; }
-      else if (left == 2) { row = tiles<2>(p, row, 1, b, column); left = 0; }
-      else { row = tiles<1>(p, row, 1, b, column); left = 0; }
-    }
-  }
+inline void dot_two(I32x16& sums, Splat a0, const Group& b0, Splat a1, const Group& b1) {
+  sums.left = add_lanes(sums.left, a0, b0.left, a1, b1.left);
+  sums.right = add_lanes(sums.right, a0, b0.right, a1, b1.right);
+  keep(sums);
 }
 
 inline __m256i widen(const std::int16_t* p) { return load(p); }
@@ -132,102 +100,39 @@ inline __m256i widen(const std::uint8_t* p) {
   return _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
 }
 
-// One column of the input under the kernel: rows 0 and 1 interleaved, row 2 with nothing, each in two halves.
+// Rows 0 and 1 interleaved, row 2 with nothing, each in two halves.
 struct Column {
-  __m256i low, high, low2, high2;
+  __m256i left, right, left2, right2;
 };
 
+inline Column no_column() {
+  const __m256i none = _mm256_setzero_si256();
+  return {none, none, none, none};
+}
 template <class T>
-struct Rows {
-  const T* row[3];
-  std::ptrdiff_t pixel[3];  // 0 for a row outside the input, so that every pixel is the same zeros
-  int width;
-
-  Column column(int x) const {
-    const __m256i zero = _mm256_setzero_si256();
-    if (x < 0 || x >= width) return {zero, zero, zero, zero};
-    const __m256i r0 = widen(row[0] + x * pixel[0]), r1 = widen(row[1] + x * pixel[1]);
-    const __m256i r2 = widen(row[2] + x * pixel[2]);
-    return {_mm256_unpacklo_epi16(r0, r1), _mm256_unpackhi_epi16(r0, r1), _mm256_unpacklo_epi16(r2, zero),
-            _mm256_unpackhi_epi16(r2, zero)};
-  }
-};
-
-struct Sums {
-  __m256i low, high;
-};
-
-inline Sums tap(const Column& c, const std::int16_t* w) {
-  return {_mm256_add_epi32(_mm256_madd_epi16(c.low, load(w)), _mm256_madd_epi16(c.low2, load(w + 32))),
-          _mm256_add_epi32(_mm256_madd_epi16(c.high, load(w + 16)), _mm256_madd_epi16(c.high2, load(w + 48)))};
+inline Column load_column(const T* row0, const T* row1, const T* row2) {
+  const __m256i r0 = widen(row0), r1 = widen(row1), r2 = widen(row2), none = _mm256_setzero_si256();
+  return {_mm256_unpacklo_epi16(r0, r1), _mm256_unpackhi_epi16(r0, r1), _mm256_unpacklo_epi16(r2, none),
+          _mm256_unpackhi_epi16(r2, none)};
 }
-inline Sums operator+(const Sums& a, const Sums& b) {
-  return {_mm256_add_epi32(a.low, b.low), _mm256_add_epi32(a.high, b.high)};
+inline I32x16 tap(I32x16 sums, const Column& c, const std::int16_t* w) {
+  sums.left = dot(dot(sums.left, c.left, load(w)), c.left2, load(w + 32));
+  sums.right = dot(dot(sums.right, c.right, load(w + 16)), c.right2, load(w + 48));
+  return sums;
 }
-
-// One output row from x0 to x1 of kPanel channels. With stride 1 each input column is read once and serves three
-// outputs; with stride 2 the last column of one output is the first of the next.
-template <int stride, class T>
-inline void depthwise_row(const IntegerDepthwise<T>& d, const Rows<T>& in, const std::int16_t* w, int channel, int x0,
-                          int x1, T* output) {
-  constexpr int kTap = kDepthwiseWeights / 3;
-  int x = x0 * stride - d.pad;
-  Column first = in.column(x), second = in.column(x + 1);
-  if constexpr (stride == 1) {
-    Sums two = tap(first, w) + tap(second, w + kTap), one = tap(second, w);
-    for (; x0 < x1; ++x0, ++x, output += d.channels) {
-      const Column third = in.column(x + 2);
-      const Sums sums = two + tap(third, w + 2 * kTap);
-      store<T, Order::kHalves>(sums.low, sums.high, d.rescale, channel, output);
-      two = one + tap(third, w + kTap);
-      one = tap(third, w);
-    }
-  } else {
-    for (; x0 < x1; ++x0, x += 2, output += d.channels) {
-      const Column third = in.column(x + 2);
-      const Sums sums = tap(first, w) + tap(second, w + kTap) + tap(third, w + 2 * kTap);
-      store<T, Order::kHalves>(sums.low, sums.high, d.rescale, channel, output);
-      first = third;
-      second = in.column(x + 3);
-    }
-  }
-}
-
 template <class T>
-void depthwise(const IntegerDepthwise<T>& d) {
-  T* output = d.output;
-  for (int at = d.first; at < d.last;) {
-    const int y = at / d.out_width, x0 = at % d.out_width, x1 = std::min(d.out_width, x0 + d.last - at);
-    for (int channel = 0; channel < d.channels; channel += kPanel) {
-      Rows<T> in{};
-      in.width = d.width;
-      for (int i = 0; i < 3; ++i) {
-        const int row = y * d.stride - d.pad + i;
-        const bool inside = row >= 0 && row < d.height;
-        in.row[i] = inside ? d.input + static_cast<std::ptrdiff_t>(row) * d.width * d.channels + channel : d.zeros;
-        in.pixel[i] = inside ? d.channels : 0;
-      }
-      const std::int16_t* w = d.weights + static_cast<std::ptrdiff_t>(channel / kPanel) * kDepthwiseWeights;
-      if (d.stride == 1) {
-        depthwise_row<1>(d, in, w, channel, x0, x1, output + channel);
-      } else {
-        depthwise_row<2>(d, in, w, channel, x0, x1, output + channel);
-      }
-    }
-    output += static_cast<std::ptrdiff_t>(x1 - x0) * d.channels;
-    at += x1 - x0;
-  }
+inline void finish_channels(const I32x16& sums, const Rescale& r, int at, T* out) {
+  store<T, Order::kInterleaved>(sums.left, sums.right, r, at, out);
 }
 
 }  // namespace
 
-const IntegerKernels kIntegerAvx2{
-    [](const auto& p) { product<6>(p); },
-    [](const auto& p) { product<6>(p); },
-    [](const auto& p) { product<6>(p); },
-    [](const auto& p) { product<4>(p); },
-    depthwise,
-    depthwise,
-};
+#include "integer_x86.inc"
+
+#if defined(__AVXVNNI__)
+const IntegerKernels kIntegerAvxVnni{product, product, product, product, depthwise, depthwise, true};
+#else
+const IntegerKernels kIntegerAvx2{product, product, product, product, depthwise, depthwise, true};
+#endif
 
 }  // namespace tinysight

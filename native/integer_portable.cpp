@@ -50,17 +50,17 @@ void depthwise(const IntegerDepthwise<T>& d) {
         for (int j = 0; j < 3; ++j) {
           if (top + i < 0 || top + i >= d.height || left + j < 0 || left + j >= d.width) continue;
           const T* in = d.input + (static_cast<std::ptrdiff_t>(top + i) * d.width + left + j) * d.channels + panel;
-          const std::int16_t* w = weights + (j * 2 + i / 2) * 32 + i % 2;
-          for (int n = 0; n < kPanel; ++n) sums[half_order(n)] += static_cast<std::int32_t>(in[n]) * w[half_order(n) * 2];
+          const std::int16_t* w = weights + j * kTapWeights + i / 2 * 2 * kPanel + i % 2;
+          for (int n = 0; n < kPanel; ++n) sums[n] += static_cast<std::int32_t>(in[n]) * w[n * 2];
         }
       }
-      for (int n = 0; n < kPanel; ++n) output[panel + n] = rescaled<T>(sums[half_order(n)], d.rescale, panel + half_order(n));
+      for (int n = 0; n < kPanel; ++n) output[panel + n] = rescaled<T>(sums[n], d.rescale, panel + n);
     }
   }
 }
 
 }  // namespace
 
-const IntegerKernels kIntegerPortable{product, product, product, product, depthwise, depthwise};
+const IntegerKernels kIntegerPortable{product, product, product, product, depthwise, depthwise, false};
 
 }  // namespace tinysight

@@ -66,8 +66,8 @@ struct IntegerProduct {
 };
 
 // Some output pixels of one depthwise 3x3 layer. The weights stand in pairs for the multiply-add of two int16: for each
-// kPanel channels [3 columns][rows 0 and 1, row 2 and nothing][2 halves][8 channels][2]. The first half holds channels
-// 0-3 and 8-11, the second 4-7 and 12-15, as interleaving two registers leaves them; `rescale` is in the same order.
+// kPanel channels [3 columns][rows 0 and 1, row 2 and nothing][kPanel][2]. Kernels that want it have the channels of a
+// panel in the order 0-3, 8-11, 4-7, 12-15, as interleaving two registers of 256 bits leaves them, `rescale` as well.
 template <class T>
 struct IntegerDepthwise {
   const T* input;
@@ -78,10 +78,13 @@ struct IntegerDepthwise {
   int stride, pad, out_width, first, last;
   T* output;
 };
-constexpr int kDepthwiseWeights = 3 * 2 * 2 * 8 * 2;  // for kPanel channels
+constexpr int kTapWeights = 2 * kPanel * 2;  // of one column, for kPanel channels
+constexpr int kDepthwiseWeights = 3 * kTapWeights;
 
-// Place of a channel in the order of halves, within its kPanel.
-constexpr int half_order(int channel) { return (channel & 3) | (channel & 8) >> 1 | (channel & 4) << 1; }
+// Place of a channel within its kPanel.
+constexpr int place(int channel, bool interleaved) {
+  return interleaved ? (channel & 3) | (channel & 8) >> 1 | (channel & 4) << 1 : channel;
+}
 
 struct FloatKernels {
   void (*product)(const FloatProduct&);
@@ -97,6 +100,7 @@ struct IntegerKernels {
   void (*product_u8)(const IntegerProduct<U8, std::int8_t, U8>&);
   void (*depthwise_i16)(const IntegerDepthwise<I16>&);
   void (*depthwise_u8)(const IntegerDepthwise<U8>&);
+  bool interleaved;  // the order of channels in depthwise weights
 };
 
 struct Kernels {
@@ -110,6 +114,9 @@ extern const IntegerKernels kIntegerPortable;
 #if defined(TINYSIGHT_X86)
 extern const FloatKernels kFloatAvx2;
 extern const IntegerKernels kIntegerAvx2;
+extern const IntegerKernels kIntegerAvxVnni;
+extern const FloatKernels kFloatAvx512;
+extern const IntegerKernels kIntegerAvx512;
 #endif
 
 // The best kernels that this processor runs, or those called `name`; throws std::invalid_argument for others.

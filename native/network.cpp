@@ -53,7 +53,7 @@ void Network<P>::add_block(const Numbers<SmallWeight>& depthwise, const Numbers<
   Block block;
   block.geometry = geometry;
   const Range range{options_.highest, false};
-  block.depthwise = P::depthwise(depthwise, range);
+  block.depthwise = P::depthwise(kernels_, depthwise, range);
   const int channels = block.depthwise.channels;
   block.pointwise = pack(pointwise, depthwise.outputs, channels);
   if constexpr (!std::is_same_v<SmallWeight, float>) prove(block.pointwise, range);

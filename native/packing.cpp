@@ -68,13 +68,13 @@ void prove(const Dense<W>& dense, Range range) {
 template void prove(const Dense<std::int8_t>&, Range);
 template void prove(const Dense<std::int16_t>&, Range);
 
-Buffer<std::int16_t> pack_depthwise(const std::int16_t* kernel, int channels) {
+Buffer<std::int16_t> pack_depthwise(const std::int16_t* kernel, int channels, bool interleaved) {
   Buffer<std::int16_t> packed(static_cast<std::size_t>(padded(channels)) / kPanel * kDepthwiseWeights);
   for (int channel = 0; channel < channels; ++channel) {
     std::int16_t* panel = packed.data() + static_cast<std::size_t>(channel / kPanel) * kDepthwiseWeights;
     for (int i = 0; i < 3; ++i) {
       for (int j = 0; j < 3; ++j) {
-        const int at = (j * 2 + i / 2) * 2 * kPanel + half_order(channel % kPanel) * 2 + i % 2;
+        const int at = j * kTapWeights + i / 2 * 2 * kPanel + place(channel % kPanel, interleaved) * 2 + i % 2;
         panel[at] = kernel[static_cast<std::size_t>(3 * i + j) * channels + channel];
       }
     }
@@ -82,10 +82,10 @@ Buffer<std::int16_t> pack_depthwise(const std::int16_t* kernel, int channels) {
   return packed;
 }
 
-Buffer<float> in_half_order(const float* values, int channels) {
+Buffer<float> pack_rescale(const float* values, int channels, bool interleaved) {
   Buffer<float> ordered(padded(channels));
   for (int channel = 0; channel < channels; ++channel) {
-    ordered.data()[channel / kPanel * kPanel + half_order(channel % kPanel)] = values[channel];
+    ordered.data()[channel / kPanel * kPanel + place(channel % kPanel, interleaved)] = values[channel];
   }
   return ordered;
 }

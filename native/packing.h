@@ -70,9 +70,9 @@ Dense<W> pack(const Numbers<W>& numbers, int rows, int depth) {
 template <class W>
 void prove(const Dense<W>& dense, Range range);
 
-// Depthwise weights [9][channels] in the order of IntegerDepthwise.
-Buffer<std::int16_t> pack_depthwise(const std::int16_t* kernel, int channels);
-Buffer<float> in_half_order(const float* values, int channels);
+// Depthwise weights [9][channels], and what belongs to their channels, in the order of IntegerDepthwise.
+Buffer<std::int16_t> pack_depthwise(const std::int16_t* kernel, int channels, bool interleaved);
+Buffer<float> pack_rescale(const float* values, int channels, bool interleaved);
 void prove_depthwise(const std::int16_t* kernel, int channels, Range range);
 
 }  // namespace tinysight

@@ -24,22 +24,26 @@ Pool::Pool(int threads) {
 }
 
 Pool::~Pool() {
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    stop_ = true;
-    ++round_;
-  }
-  wake_.notify_all();
+  stop_ = true;
+  begin();
   for (std::thread& worker : workers_) worker.join();
+}
+
+// Whoever looks sees the new round; whoever sleeps is woken. A worker counts itself asleep before it looks for the last
+// time, and both are in the one order of sequentially consistent operations, so that none can miss it.
+void Pool::begin() {
+  round_.fetch_add(1);
+  if (asleep_.load() != 0) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    wake_.notify_all();
+  }
 }
 
 void Pool::run(const std::function<void(int)>& work) {
   if (!workers_.empty()) {
-    std::lock_guard<std::mutex> lock(mutex_);
     work_ = &work;
     busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
-    round_.fetch_add(1, std::memory_order_release);
-    wake_.notify_all();
+    begin();
   }
   work(static_cast<int>(workers_.size()));
   for (int looks = 0; busy_.load(std::memory_order_acquire) != 0; ++looks) {
@@ -55,12 +59,14 @@ void Pool::serve(int index) {
   unsigned seen = 0;
   while (true) {
     for (int looks = 0; round_.load(std::memory_order_acquire) == seen && looks < kLooks; ++looks) relax();
-    {
+    if (round_.load() == seen) {
       std::unique_lock<std::mutex> lock(mutex_);
-      wake_.wait(lock, [&] { return round_.load(std::memory_order_acquire) != seen; });
-      seen = round_.load(std::memory_order_acquire);
-      if (stop_) return;
+      asleep_.fetch_add(1);
+      wake_.wait(lock, [&] { return round_.load() != seen; });
+      asleep_.fetch_sub(1);
     }
+    ++seen;
+    if (stop_) return;
     (*work_)(index);
     busy_.fetch_sub(1, std::memory_order_release);
   }

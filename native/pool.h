@@ -22,6 +22,7 @@ class Pool {
   void run(const std::function<void(int)>& work);
 
  private:
+  void begin();
   void serve(int index);
 
   std::vector<std::thread> workers_;
@@ -29,7 +30,7 @@ class Pool {
   std::condition_variable wake_;
   const std::function<void(int)>* work_ = nullptr;
   std::atomic<unsigned> round_{0};
-  std::atomic<int> busy_{0};
+  std::atomic<int> busy_{0}, asleep_{0};
   std::atomic<bool> stop_{false};
 };
 

@@ -45,7 +45,7 @@ struct Float32 {
     float value(float in) const { return in; }
   };
 
-  static Depthwise<float> depthwise(const Numbers<float>& n, Range) {
+  static Depthwise<float> depthwise(const Kernels&, const Numbers<float>& n, Range) {
     Depthwise<float> d;
     d.channels = padded(n.outputs);
     d.weights = Buffer<float>(static_cast<std::size_t>(9) * d.channels);
@@ -104,13 +104,14 @@ struct Integer {
     }
   };
 
-  static Depthwise<std::int16_t> depthwise(const Numbers<std::int16_t>& n, Range range) {
+  static Depthwise<std::int16_t> depthwise(const Kernels& k, const Numbers<std::int16_t>& n, Range range) {
     prove_depthwise(n.kernel, n.outputs, range);
     Depthwise<std::int16_t> d;
     d.channels = padded(n.outputs);
-    d.weights = pack_depthwise(n.kernel, n.outputs);
-    d.multiplier = in_half_order(n.multiplier, n.outputs);
-    d.addend = in_half_order(n.addend, n.outputs);
+    const bool interleaved = k.integers.interleaved;
+    d.weights = pack_depthwise(n.kernel, n.outputs, interleaved);
+    d.multiplier = pack_rescale(n.multiplier, n.outputs, interleaved);
+    d.addend = pack_rescale(n.addend, n.outputs, interleaved);
     return d;
   }
   template <class D>

@@ -1,0 +1,84 @@
+// Integer kernels for AVX-512 with VNNI: one instruction multiplies and adds four u8 x s8 or two int16 products a sum.
+#include <immintrin.h>
+
+#include <cstring>
+#include <type_traits>
+
+#include "cover.h"
+#include "kernels.h"
+
+namespace tinysight {
+namespace {
+
+using Splat = __m512i;
+using I32x16 = __m512i;
+using Group = __m512i;
+constexpr int kPanels = 4, kTall16 = 6, kTall8 = 6, kQuads = 1;
+
+inline Splat splat(const void* p) {
+  std::int32_t four;
+  std::memcpy(&four, p, sizeof(four));
+  return _mm512_set1_epi32(four);
+}
+inline I32x16 zero() { return _mm512_setzero_si512(); }
+inline Group load_group(const void* p) { return _mm512_loadu_si512(p); }
+template <class W>
+inline void dot_one(I32x16& sums, Splat a, const Group& b) {
+  if constexpr (sizeof(W) == 1) {
+    sums = _mm512_dpbusd_epi32(sums, a, b);
+  } else {
+    sums = _mm512_dpwssd_epi32(sums, a, b);
+  }
+}
+void dot_two(I32x16&, Splat, const Group&, Splat, const Group&);  // not used
+
+template <class C>
+inline void finish(const I32x16& sums, const Rescale& r, int at, C* c) {
+  __m512 value = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_loadu_ps(r.multiplier + at));
+  value = _mm512_add_ps(value, _mm512_loadu_ps(r.addend + at));
+  if constexpr (std::is_same_v<C, float>) {
+    _mm512_storeu_ps(c, value);
+    return;
+  }
+  value = _mm512_max_ps(_mm512_min_ps(value, _mm512_set1_ps(r.highest)), _mm512_setzero_ps());
+  const __m512i whole = _mm512_cvtps_epi32(value);
+  if constexpr (sizeof(C) == 2) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(c), _mm512_cvtepi32_epi16(whole));
+  } else {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(c), _mm512_cvtepi32_epi8(whole));
+  }
+}
+
+inline __m512i widen(const std::int16_t* p) {
+  return _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
+inline __m512i widen(const std::uint8_t* p) {
+  return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+
+// Pairs of rows 0 and 1, and of row 2 with nothing.
+struct Column {
+  __m512i pairs, last;
+};
+
+inline Column no_column() { return {zero(), zero()}; }
+template <class T>
+inline Column load_column(const T* row0, const T* row1, const T* row2) {
+  return {_mm512_or_si512(widen(row0), _mm512_slli_epi32(widen(row1), 16)), widen(row2)};
+}
+inline I32x16 tap(const I32x16& sums, const Column& c, const std::int16_t* w) {
+  return _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(sums, c.pairs, _mm512_loadu_si512(w)), c.last,
+                             _mm512_loadu_si512(w + 2 * kPanel));
+}
+template <class T>
+inline void finish_channels(const I32x16& sums, const Rescale& r, int at, T* out) {
+  finish(sums, r, at, out);
+}
+
+}  // namespace
+
+#include "integer_x86.inc"
+
+const IntegerKernels kIntegerAvx512{product, product, product, product, depthwise, depthwise, false};
+
+}  // namespace tinysight
