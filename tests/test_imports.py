@@ -2,10 +2,16 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from conftest import ROOT
+from integer_models import in_int8
 
 import tinysight
+from tinysight import costs, models, store
+from tinysight.checkpoint import write_checkpoint
+from tinysight.engines.native import is_built
 
 HEAVY = (
     "numpy",
@@ -48,6 +54,42 @@ def test_predicting_imports_no_framework_and_no_downloader(checkpoint_file):
     loaded = modules_after(f"from tinysight import Classifier; Classifier({str(checkpoint_file)!r})")
     assert "numpy" in loaded
     assert not loaded & {"keras", "torch", "tensorflow", "jax", "h5py", "requests", "pypi_simple", "rich", "click"}
+
+
+def test_a_cold_start_imports_what_one_picture_needs(tmp_path, make_checkpoint):
+    """From the start of the process to the label, imports are most of the time; each of these was there once."""
+    path = tmp_path / "int8.safetensors"
+    write_checkpoint(path, in_int8(make_checkpoint(alpha=0.25, resolution=32, num_classes=3)))
+    picture = ROOT / "examples" / "analog_clock.jpg"
+    loaded = modules_after(
+        f"from tinysight.cli import run; assert run(['predict', '-m', {str(path)!r}, {str(picture)!r}]) == 0"
+    )
+    assert {"numpy", "PIL.JpegImagePlugin", "tinysight.classify"} <= loaded
+    unneeded = {
+        "rich",
+        "safetensors",
+        "ssl",
+        "http.client",
+        "urllib.request",
+        "email",
+        "tomllib",
+        "importlib.resources",
+    }
+    unneeded |= {"PIL.TiffImagePlugin", "PIL.PngImagePlugin", "PIL.GifImagePlugin", "csv", "fractions"}
+    unneeded |= {f"tinysight.{name}" for name in ("costs.network", "costs.convolution", "store.sources", "importers")}
+    if is_built():
+        unneeded |= {"tinysight.fold", "tinysight.quantize", "tinysight.engines.reference", "onnxruntime"}
+    assert not loaded & unneeded
+
+
+def test_lazy_packages_resolve_every_name():
+    for package in (costs, models, store):
+        assert sorted(package._HOMES) == sorted(package.__all__)
+        for name in package.__all__:
+            assert getattr(package, name).__module__.startswith(f"{package.__name__}.") or name == "Progress"
+            assert not (Path(package.__file__).parent / f"{name}.py").exists()  # it would hide the name once imported
+        with pytest.raises(AttributeError, match=rf"module '{package.__name__}' has no attribute 'nothing'"):
+            package.nothing  # noqa: B018
 
 
 def test_importing_changes_no_variable_and_no_handler():

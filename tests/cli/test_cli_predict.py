@@ -1,14 +1,16 @@
 import csv
+import gc
 import io
 import json
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from integer_models import in_both
 
 from tinysight.checkpoint import Checkpoint, write_checkpoint
-from tinysight.cli import run
+from tinysight.cli import output, run
 from tinysight.engines.native import is_built
 from tinysight.labels import Label
 from tinysight.preprocess import encode_png
@@ -75,6 +77,33 @@ def test_a_precision_that_is_not_there_is_one_line(model, folder, capsys, precis
     assert run(["predict", "-m", model, "--precision", precision, str(folder)]) == code
     captured = capsys.readouterr()
     assert message in captured.err and captured.err.count("\n") == 1 and not captured.out
+
+
+def test_opening_leaves_the_garbage_collector_as_it_was(model, folder, capsys):
+    for name, code in ((model, 0), ("absent.safetensors", 1)):
+        assert run(["predict", "-m", name, str(folder / "a.png")]) == code
+        assert gc.isenabled()
+
+
+def test_the_progress_bar_is_made_when_there_is_progress(monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    made = []
+
+    @contextmanager
+    def bar(text):
+        made.append(text)
+        yield lambda done, total: made.append((done, total))
+        made.append("closed")
+
+    monkeypatch.setattr(output, "_progress_bar", bar)
+    with output.download_progress("Fetching x") as update:
+        assert made == []
+        update(1, None)
+        update(2, 2)
+    assert made == ["Fetching x", (1, None), (2, 2), "closed"]
+    with output.download_progress() as update:
+        pass
+    assert len(made) == 4
 
 
 def test_unreadable_pictures_are_reported_and_the_rest_is_done(model, folder, capsys):

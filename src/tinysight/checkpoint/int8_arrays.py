@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,11 @@ def _convolutions(spec: Spec) -> list[Layer]:
     return [layer for layer in layers(spec) if layer.kind != "pool"]
 
 
+@lru_cache(maxsize=16)
 def integer_entries(spec: Spec, probes: int) -> dict[str, Entry]:
     """Name, dtype and shape of every int8 array, in the order in which they are hashed.
+
+    Do not change the returned dictionary; it is shared.
 
     Args:
         spec: the network.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -61,20 +64,33 @@ def _environment_threads() -> int | None:
     return int(text)
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector from looking through what is being imported, of which nothing is garbage."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 def open_classifier(
     model: str, recipe: str | None, precision: str, offline: bool, threads: int | None = None
 ) -> Classifier:
     """Open a model as the options and the environment say, with a progress bar where weights have to be fetched."""
-    from tinysight.classify import Classifier
-    from tinysight.cli.output import download_progress
+    with _uncollected():
+        from tinysight.classify import Classifier
+        from tinysight.cli.output import download_progress
 
-    with download_progress() as progress:
-        return Classifier(
-            model,
-            recipe=recipe,
-            precision=precision,
-            threads=threads or _environment_threads(),
-            isa=os.environ.get("TINYSIGHT_ISA") or None,
-            settings=settings(offline),
-            progress=progress,
-        )
+        with download_progress() as progress:
+            return Classifier(
+                model,
+                recipe=recipe,
+                precision=precision,
+                threads=threads or _environment_threads(),
+                isa=os.environ.get("TINYSIGHT_ISA") or None,
+                settings=settings(offline),
+                progress=progress,
+            )
