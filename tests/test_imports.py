@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from integer_models import in_int8
 
 import tinysight
@@ -60,7 +59,7 @@ def test_a_cold_start_imports_what_one_picture_needs(tmp_path, make_checkpoint):
     """From the start of the process to the label, imports are most of the time; each of these was there once."""
     path = tmp_path / "int8.safetensors"
     write_checkpoint(path, in_int8(make_checkpoint(alpha=0.25, resolution=32, num_classes=3)))
-    picture = ROOT / "examples" / "analog_clock.jpg"
+    picture = Path(__file__).parent.parent / "examples" / "analog_clock.jpg"
     loaded = modules_after(
         f"from tinysight.cli import run; assert run(['predict', '-m', {str(path)!r}, {str(picture)!r}]) == 0"
     )
