@@ -1,0 +1,122 @@
+"""Our engines against other programs that run the same network: same numbers, same photographs, one machine.
+
+    python benchmarks/run_peers.py FOLDER --work DIR --output results.json [--tensorflow PYTHON]
+
+FOLDER holds photographs and ``labels.csv`` (columns ``file,index``). Every tenth photograph calibrates the others' int8
+models; the rest judges agreement with our float32 answers and accuracy. Each pairing of our engines with one other
+program runs in a process of its own, in turns. Programs that are not installed are named in the result. Where the
+kernel allows it everything is measured twice: with all that the processor has, and with AVX2 and nothing newer shown.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from avx2_only import AS_IS, AVX2_ONLY, MODES, environment, why_not
+from avx2_only.vector_state import vector_state
+from peers import MODULES, QUIET, missing, peer
+
+from tinysight.benchmark import fingerprint
+
+HERE = Path(__file__).parent
+PACKAGES = (
+    *("tinysight", "numpy", "pillow", "onnxruntime", "onnx", "openvino", "nncf", "ai-edge-litert", "torch", "keras"),
+)
+LOOK_S = 0.5
+
+
+def run_job(job: dict[str, Any], mode: str) -> dict[str, Any]:
+    """Run one pairing in a process of its own; what it prints when it fails becomes ``error``."""
+    work = Path(job["work"])
+    paths = [work / "job.json", work / "result.json"]
+    paths[0].write_text(json.dumps(job), encoding="utf-8")
+    paths[1].unlink(missing_ok=True)
+    variables = os.environ | QUIET | environment(mode, work)
+    command = [sys.executable, str(HERE / "turns.py"), *map(str, paths)]
+    registers: list[str] = []
+    with (work / "stderr.txt").open("w+", encoding="utf-8") as errors:
+        process = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=errors, text=True)
+        assert process.stdout is not None
+        for line in process.stdout:  # programs print what they like before
+            if line == "holding\n":
+                registers = sorted(vector_state(process.pid, LOOK_S))
+        code = process.wait()
+        errors.seek(0)
+        last = (errors.read().strip() or "no message").splitlines()[-1]
+    if code != 0 or not paths[1].exists():
+        return {"error": last[:300]}
+    return json.loads(paths[1].read_text(encoding="utf-8")) | {"registers": registers}
+
+
+def pairings(chosen: list[str], modes: list[str], threads: list[int]) -> list[dict[str, Any]]:
+    """Return all pairings as the fields that differ: ours alone first, then each program and variant."""
+    sides: list[tuple[str | None, str | None]] = [(None, None)]
+    sides += [(module, variant) for module in chosen for variant in peer(module).VARIANTS]
+    return [
+        {"mode": mode, "peer": module, "variant": variant, "threads": count, "quality": count == threads[0]}
+        for mode in modes
+        for module, variant in sides
+        for count in threads
+    ]
+
+
+def describe(fields: dict[str, Any], found: dict[str, Any]) -> str:
+    name = "ours" if fields["peer"] is None else f"{peer(fields['peer']).NAME} {fields['variant']}"
+    head = f"{fields['mode']:10} {fields['threads']} {name:30}"
+    if "error" in found:
+        return f"{head} failed: {found['error']}"
+    row = found["rows"][-1]
+    ratios = ", ".join(f"{ratio['ours']} {ratio['of_minima']:.2f}x" for ratio in found["ratios"])
+    same = f", same answers {row['agreement']:.1%}" if row.get("agreement") is not None else ""
+    return f"{head} {row['min_ms']:7.2f} ms{same}; {ratios}{' NOISY' if found['noisy'] else ''}"
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False))
+@click.option("--work", type=click.Path(path_type=Path), required=True, help="Keeps converted models between runs.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
+@click.option("--model", default="mobilenet_v1_1.0_224")
+@click.option("--calibration", type=click.Path(exists=True, file_okay=False), help="Other photographs to calibrate on.")
+@click.option("--tensorflow", metavar="PYTHON", help="A Python that has TensorFlow, to write LiteRT's files once.")
+@click.option("--peers", "chosen", default=",".join(MODULES), show_default=True)
+@click.option("--threads", default="1,2", show_default=True)
+@click.option("--modes", default="both", type=click.Choice(["both", *MODES]), show_default=True)
+@click.option("--rounds", default=15, show_default=True)
+@click.option("--seconds", default=0.3, show_default=True, help="Length of a turn.")
+def main(folder: str, work: Path, output: Path, chosen: str, threads: str, modes: str, **options: Any) -> None:
+    """Measure all programs that are installed against our engines."""
+    work.mkdir(parents=True, exist_ok=True)
+    reason = why_not(work)
+    wanted = [mode for mode in MODES if modes in ("both", mode) and (mode == AS_IS or reason is None)]
+    absent = {peer(module).NAME: missing(module) for module in chosen.split(",") if missing(module)}
+    present = [module for module in chosen.split(",") if not missing(module)]
+    common = {"folder": folder, "work": str(work), **options}
+    results = []
+    for fields in pairings(present, wanted, [int(count) for count in threads.split(",")]):
+        found = run_job(common | fields, fields["mode"])
+        click.echo(describe(fields, found))
+        module = fields["peer"]
+        named = {"name": peer(module).NAME, "settings": peer(module).VARIANTS[fields["variant"]]} if module else {}
+        results.append(fields | named | found)
+        document = {
+            "kind": "peers",
+            "model": options["model"],
+            "machine": fingerprint(PACKAGES),
+            "plan": {"rounds": options["rounds"], "turn_s": options["seconds"]},
+            "not_installed": absent,
+            "not_possible": {} if reason is None else {AVX2_ONLY: reason},
+            "pairings": results,
+        }
+        output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    for name, packages in absent.items():
+        click.echo(f"not installed: {name} ({', '.join(packages)})")
+
+
+if __name__ == "__main__":
+    main()
