@@ -105,4 +105,5 @@ def test_environment_is_read_at_the_edge_only():
         )
     ]
     # engines/onnx.py reads no option there: it keeps a package from sending usage data while it is imported.
-    assert set(readers) <= {"cli/options.py", "models/released.py", "engines/onnx.py"}
+    # cli/output.py asks whether the terminal wants colours.
+    assert set(readers) <= {"cli/options.py", "cli/output.py", "models/released.py", "engines/onnx.py"}
