@@ -253,6 +253,31 @@ def test_values_are_checked_when_written_and_when_read(tmp_path, small, name, va
         assert name.rsplit(".", 1)[0] in str(caught.value) and "a.safetensors" in str(caught.value)
 
 
+def test_headers_that_only_python_accepts_are_refused(tmp_path, small):
+    """Half a character, deep nesting, numbers without end, further metadata: one line, and no traceback."""
+    path = tmp_path / "a.safetensors"
+    write_checkpoint(path, small)
+    header, body = parts(path)
+    fields = json.loads(header["__metadata__"]["tinysight"])
+
+    def with_text(text):
+        return {**header, "__metadata__": {"tinysight": text}}
+
+    half = json.dumps(fields | {"card": fields["card"].replace('"source":"', '"source":"\ud800')})
+    name = "int8.conv_pw_5.kernel"
+    for changed, message in [
+        (with_text(half), "not valid Unicode"),
+        (with_text("[" * 100_000), "header is damaged"),
+        ({**header, "__metadata__": header["__metadata__"] | {"more": 5}}, "the key tinysight alone"),
+        ({**header, name: header[name] | {"data_offsets": [10**300, 10**300 + 1024]}}, "data_offsets"),
+        ({**header, name: header[name] | {"shape": [float("nan")] * 4}}, "is declared as"),
+    ]:
+        rebuild(path, changed, body)
+        with pytest.raises(CheckpointError, match=message) as caught:
+            read_checkpoint(path)
+        assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
+
+
 def test_sealed_changes_nothing_else(tmp_path, small):
     """The control of the tests above: an unchanged file that went the same way is read."""
     path = tmp_path / "a.safetensors"

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from integer_models import in_both, in_int8
 
 from tinysight.checkpoint import read_checkpoint, write_checkpoint
 from tinysight.errors import CheckpointError
@@ -9,9 +10,10 @@ from tinysight.errors import CheckpointError
 FLIPS = 1000
 
 
-def test_a_thousand_flips_are_found(tmp_path, make_checkpoint):
+@pytest.mark.parametrize("make", [lambda model: model, in_int8, in_both], ids=["float32", "int8", "both"])
+def test_a_thousand_flips_are_found(tmp_path, make_checkpoint, make):
     path = tmp_path / "model.safetensors"
-    write_checkpoint(path, make_checkpoint(alpha=0.25, resolution=32, num_classes=3))
+    write_checkpoint(path, make(make_checkpoint(alpha=0.25, resolution=32, num_classes=3)))
     data = bytearray(path.read_bytes())
     rng = np.random.default_rng(20261124)
     for position, bit in zip(

@@ -63,6 +63,8 @@ def take_metadata(header: dict[str, Any], where: str) -> tuple[str, str]:
         raise CheckpointError(
             f"{where} is a safetensors file without a tinysight card (its arrays begin with: {names or 'none'})"
         )
+    if len(metadata) != 1:
+        raise CheckpointError(f"{where}: the header's metadata must have the key tinysight alone")
     fields = parse_json(text, where)
     if fields.get("format") != FORMAT:
         raise CheckpointError(f"{where}: format {printable(str(fields.get('format')), 40)!r}, expected {FORMAT!r}")
@@ -71,6 +73,10 @@ def take_metadata(header: dict[str, Any], where: str) -> tuple[str, str]:
     card_json, sha256 = fields.get("card"), fields.get("sha256")
     if not isinstance(card_json, str) or not isinstance(sha256, str):
         raise CheckpointError(f"{where}: the header has no card or no sha256")
+    try:
+        card_json.encode()
+    except UnicodeEncodeError:  # half a surrogate pair: JSON can spell it, UTF-8 and so the hash cannot
+        raise CheckpointError(f"{where}: the card is not valid Unicode") from None
     return card_json, sha256
 
 
