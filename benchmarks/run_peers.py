@@ -11,47 +11,15 @@ kernel allows it everything is measured twice: with all that the processor has, 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
-from avx2_only import AS_IS, AVX2_ONLY, MODES, environment, why_not
-from avx2_only.vector_state import vector_state
-from peers import MODULES, QUIET, missing, peer
+from avx2_only import AS_IS, AVX2_ONLY, MODES, why_not
+from jobs import PACKAGES, run_job
+from peers import MODULES, missing, peer
 
 from tinysight.benchmark import fingerprint
-
-HERE = Path(__file__).parent
-PACKAGES = (
-    *("tinysight", "numpy", "pillow", "onnxruntime", "onnx", "openvino", "nncf", "ai-edge-litert", "torch", "keras"),
-)
-LOOK_S = 0.5
-
-
-def run_job(job: dict[str, Any], mode: str) -> dict[str, Any]:
-    """Run one pairing in a process of its own; what it prints when it fails becomes ``error``."""
-    work = Path(job["work"])
-    paths = [work / "job.json", work / "result.json"]
-    paths[0].write_text(json.dumps(job), encoding="utf-8")
-    paths[1].unlink(missing_ok=True)
-    variables = os.environ | QUIET | environment(mode, work)
-    command = [sys.executable, str(HERE / "turns.py"), *map(str, paths)]
-    registers: list[str] = []
-    with (work / "stderr.txt").open("w+", encoding="utf-8") as errors:
-        process = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=errors, text=True)
-        assert process.stdout is not None
-        for line in process.stdout:  # programs print what they like before
-            if line == "holding\n":
-                registers = sorted(vector_state(process.pid, LOOK_S))
-        code = process.wait()
-        errors.seek(0)
-        last = (errors.read().strip() or "no message").splitlines()[-1]
-    if code != 0 or not paths[1].exists():
-        return {"error": last[:300]}
-    return json.loads(paths[1].read_text(encoding="utf-8")) | {"registers": registers}
 
 
 def pairings(chosen: list[str], modes: list[str], threads: list[int]) -> list[dict[str, Any]]:
@@ -99,7 +67,7 @@ def main(folder: str, work: Path, output: Path, chosen: str, threads: str, modes
     common = {"folder": folder, "work": str(work), **options}
     results = []
     for fields in pairings(present, wanted, [int(count) for count in threads.split(",")]):
-        found = run_job(common | fields, fields["mode"])
+        found = run_job("turns.py", common | fields, fields["mode"])
         click.echo(describe(fields, found))
         module = fields["peer"]
         named = {"name": peer(module).NAME, "settings": peer(module).VARIANTS[fields["variant"]]} if module else {}

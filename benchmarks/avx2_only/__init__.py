@@ -17,9 +17,9 @@ MODES = (AS_IS, AVX2_ONLY)
 _LIBC = "glibc.cpu.hwcaps=" + ",".join(f"-AVX512{part}" for part in ("F", "VL", "BW", "DQ", "CD"))
 
 
-def build(work: Path, name: str, *options: str) -> Path:
-    """Compile ``name.c`` beside this file into ``work``, unless that is done; raises OSError without gcc."""
-    source = SOURCES / f"{name}.c"
+def build(work: Path, name: str, *options: str, folder: Path = SOURCES) -> Path:
+    """Compile ``name.c`` of a folder into ``work``, unless that is done; raises OSError without gcc."""
+    source = folder / f"{name}.c"
     target = work / (f"{name}.so" if "-shared" in options else name)
     if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
         work.mkdir(parents=True, exist_ok=True)

@@ -79,6 +79,7 @@ static void pass_on(int number, siginfo_t *info, void *context) {
         fatal.sa_handler = SIG_DFL;
         sigaction_function real = (sigaction_function)dlsym(RTLD_NEXT, "sigaction");
         real(SIGSEGV, &fatal, NULL);
+        if (info->si_code <= 0) raise(number);  /* sent by someone, so no instruction would bring it again */
     }
 }
 

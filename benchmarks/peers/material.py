@@ -41,7 +41,7 @@ class Material:
 
     def planes(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The same as ``(N, 3, R, R)``."""
-        return np.ascontiguousarray(self.values(images).transpose(0, 3, 1, 2))
+        return self.values(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
 
     def kept(self, name: str, make: Callable[[Path], None], *, calibrated: bool = False) -> Path:
         """Return the path of a converted model, made now if it is not there.

@@ -17,7 +17,7 @@ VARIANTS = {
     "int8 reduce_range": "the same in 7-bit weights, which do not saturate",
     "int8 u8u8": "u8 activations, u8 weights with one scale a channel: does not saturate either, other kernels",
 }
-# By what was tried: calibration by percentile or entropy, symmetric activations, first and last layer left out are worse.
+# Tried and worse: calibration by percentile or entropy, symmetric activations, first and last layer left out.
 _OPTIONS: dict[str, dict[str, Any]] = {
     "int8 default": {},
     "int8 per_channel": {"per_channel": True, "activation_type": "QUInt8"},
@@ -26,7 +26,9 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def _quantized(material: Material, variant: str) -> Path:
+def quantized(material: Material, variant: str) -> Path:
+    """Return the path of an int8 model, made now if it is not kept yet."""
+
     def make(path: Path) -> None:
         from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
         from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -53,7 +55,7 @@ def contender(material: Material, variant: str, threads: int) -> Contender:
     """Open a session; the input lies in planes already."""
     import onnxruntime
 
-    path = material.onnx_planes() if variant == "float32" else _quantized(material, variant)
+    path = material.onnx_planes() if variant == "float32" else quantized(material, variant)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL

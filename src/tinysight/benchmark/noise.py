@@ -84,17 +84,23 @@ def judge(slowdown: float, steal: float | None, foreign: float | None) -> Noise:
     return Noise(slowdown, steal, foreign, tuple(reasons))
 
 
+def own_seconds() -> float:
+    """Return the processor time of this process, all its threads, and the children that it has waited for."""
+    return sum(os.times()[:4])
+
+
 class Watch:
     """Looks at the machine between rounds; made when the measurement begins.
 
     Args:
         clock: seconds.
+        own: processor seconds that are the measurement's own, so far.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float] = time.perf_counter, own: Callable[[], float] | None = None) -> None:
+        self._clock, self._own = clock, own or own_seconds
         self._loops: list[float] = []
-        self._start, self._start_s, self._own_s = _ticks(), clock(), time.process_time()
+        self._start, self._start_s, self._own_s = _ticks(), clock(), self._own()
 
     def look(self) -> None:
         """Time the fixed work once; for the time between two rounds."""
@@ -107,5 +113,5 @@ class Watch:
         if self._start is None or end is None or seconds <= 0:
             return judge(slowdown, None, None)
         steal = (end.steal_s - self._start.steal_s) / max(end.total_s - self._start.total_s, 1e-9)
-        busy = end.busy_s - self._start.busy_s - (time.process_time() - self._own_s)
+        busy = end.busy_s - self._start.busy_s - (self._own() - self._own_s)
         return judge(slowdown, max(0.0, steal), max(0.0, busy / seconds))

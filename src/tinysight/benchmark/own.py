@@ -17,7 +17,7 @@ PRECISIONS = ("float32", "int16", "int8")
 
 
 class Opened(NamedTuple):
-    """A model opened in several kinds of arithmetic: checkpoint by precision, and the reasons why others are missing."""
+    """A model in several kinds of arithmetic: checkpoint by precision, and the reasons why others are missing."""
 
     checkpoints: dict[str, Checkpoint]
     missing: tuple[str, ...]

@@ -1,0 +1,72 @@
+"""From JPEG files to class indices on all processors: pictures a second, against the best way of each other program.
+
+    python benchmarks/end_to_end.py FOLDER --work DIR --output end_to_end.json
+
+FOLDER holds photographs and ``labels.csv``. ``pipelines.py`` says how each program goes about it. Each pairing runs in
+a process of its own, in turns of all files.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from avx2_only import AS_IS, AVX2_ONLY, MODES, why_not
+from jobs import PACKAGES, run_job
+from peers import MODULES, missing, peer
+
+from tinysight.benchmark import fingerprint
+
+# Not every variant: the float one, the fastest int8 one, and the fastest that keeps its answers without VNNI.
+VARIANTS = {
+    "onnx_runtime": ("float32", "int8 reduce_range"),
+    "open_vino": ("float32", "int8 default", "int8 overflow_fix"),
+    "lite_rt": ("float32", "int8 default"),
+    "py_torch": ("float32",),
+}
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False))
+@click.option("--work", type=click.Path(path_type=Path), required=True, help="Keeps converted models between runs.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
+@click.option("--model", default="mobilenet_v1_1.0_224")
+@click.option("--calibration", type=click.Path(exists=True, file_okay=False), help="Other photographs to calibrate on.")
+@click.option("--tensorflow", metavar="PYTHON", help="A Python that has TensorFlow, to write LiteRT's files once.")
+@click.option("--peers", "chosen", default=",".join(VARIANTS), show_default=True)
+@click.option("--modes", default="both", type=click.Choice(["both", *MODES]), show_default=True)
+@click.option("--rounds", default=3, show_default=True)
+def main(folder: str, work: Path, output: Path, chosen: str, modes: str, **options: Any) -> None:
+    """Measure all programs that are installed against ours."""
+    work.mkdir(parents=True, exist_ok=True)
+    reason = why_not(work)
+    wanted = [mode for mode in MODES if modes in ("both", mode) and (mode == AS_IS or reason is None)]
+    present = [module for module in MODULES if module in chosen.split(",") and not missing(module)]
+    results = []
+    for mode in wanted:
+        for module, variant in [(name, variant) for name in present for variant in VARIANTS[name]]:
+            fields = {"mode": mode, "peer": module, "name": peer(module).NAME, "variant": variant}
+            found = run_job("file_turns.py", {"folder": folder, "work": str(work), **options, **fields}, mode)
+            results.append(fields | found)
+            click.echo(f"{mode:10} {fields['name']} {variant}: {found.get('error') or _line(found)}")
+            document = {
+                "kind": "end to end",
+                "model": options["model"],
+                "machine": fingerprint(PACKAGES),
+                "rounds": options["rounds"],
+                "not_possible": {} if reason is None else {AVX2_ONLY: reason},
+                "pairings": results,
+            }
+            output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def _line(found: dict[str, Any]) -> str:
+    rates = [f"{row['precision']} ({row['way']}) {row['best_per_second']:.0f}/s" for row in found["rows"]]
+    ratios = [f"{ratio['ours']} {ratio['of_minima']:.2f}x" for ratio in found["ratios"]]
+    return ", ".join(rates) + "; " + ", ".join(ratios) + (" NOISY" if found["noisy"] else "")
+
+
+if __name__ == "__main__":
+    main()
