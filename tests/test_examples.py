@@ -70,7 +70,7 @@ def test_the_table_uses_our_names() -> None:
 
 @pytest.fixture(scope="module", params=["center", pytest.param("keras", marks=pytest.mark.slow)])
 def answers(request: pytest.FixtureRequest, real_checkpoint) -> tuple[str, dict[str, Prediction]]:
-    classifier = Classifier(real_checkpoint, recipe=request.param)
+    classifier = Classifier(real_checkpoint, recipe=request.param, precision="float32")
     output = classifier.run(EXAMPLES / name for name in EXPECTED)
     return request.param, {name: best for name, (best,) in zip(EXPECTED, classifier.name(output, 1), strict=True)}
 

@@ -31,7 +31,10 @@ def photo(name: str) -> Path:
 
 @pytest.fixture(scope="module")
 def classifiers(real_checkpoint) -> dict[str, Classifier]:
-    return {recipe: Classifier(real_checkpoint, recipe=recipe) for recipe in ("center", "center-87.5", "keras")}
+    return {
+        recipe: Classifier(real_checkpoint, recipe=recipe, precision="float32")
+        for recipe in ("center", "center-87.5", "keras")
+    }
 
 
 @pytest.mark.weights

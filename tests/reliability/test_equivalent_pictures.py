@@ -27,9 +27,9 @@ def groups(shared):
     return found
 
 
-@pytest.fixture(scope="module")
-def classifier(real_checkpoint):
-    return Classifier(real_checkpoint)
+@pytest.fixture(scope="module", params=["float32", "int16"])
+def classifier(real_checkpoint, request):
+    return Classifier(real_checkpoint, precision=request.param)
 
 
 @pytest.mark.parametrize("group", LARGEST_DIFFERENCE)
@@ -47,7 +47,8 @@ def test_one_answer_a_group(classifier, groups, group):
 
 def test_command_and_python_give_the_same_numbers(classifier, groups, capsys):
     paths = [path for group in groups.values() for path in group[:3]]
-    assert run(["predict", "--json", "--offline", "-k", "3", *map(str, paths)]) == 0
+    options = ["--json", "--offline", "-k", "3", "--precision", classifier.engine.precision]
+    assert run(["predict", *options, *map(str, paths)]) == 0
     for path, line in zip(paths, capsys.readouterr().out.splitlines(), strict=True):
         printed = [(p["index"], p["probability"]) for p in json.loads(line)["predictions"]]
         for source in (path, path.read_bytes()):

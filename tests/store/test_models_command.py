@@ -10,6 +10,7 @@ from store_helpers import MODEL, random_model
 from tinysight.checkpoint import arrays_sha256, read_checkpoint, write_checkpoint
 from tinysight.cli import run
 from tinysight.cli.models import command
+from tinysight.models import opening
 from tinysight.spec import Spec
 
 
@@ -18,6 +19,7 @@ def models(capsys, monkeypatch, tmp_path):
     """Run ``tinysight models ...`` in this process; returns exit code, stdout, stderr."""
     monkeypatch.setenv("TINYSIGHT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setattr(opening, "EMBEDDED", tmp_path / "absent")  # test_embedded.py has the package's own model
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: str) -> tuple[int, str, str]:
