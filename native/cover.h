@@ -6,26 +6,22 @@
 namespace tinysight {
 namespace {
 
-template <int height, class Tile>
-inline void tile_of(int wanted, Tile&& tile) {
-  if constexpr (height > 0) {
-    if (wanted == height) {
-      tile(std::make_index_sequence<height>{});
-    } else {
-      tile_of<height - 1>(wanted, std::forward<Tile>(tile));
-    }
+// Calls tile(index_sequence of the height, row) `count` times, beginning at `row`.
+template <int kHeight, class Tile>
+inline void repeat(int height, int count, int row, const Tile& tile) {
+  if constexpr (kHeight > 0) {
+    if (height != kHeight) return repeat<kHeight - 1>(height, count, row, tile);
+    for (; count > 0; --count, row += kHeight) tile(std::make_index_sequence<kHeight>{}, row);
   }
 }
 
-// Calls tile(index_sequence of the height, first row) for all rows.
 template <int kTall, class Tile>
-inline void cover(int rows, Tile&& tile) {
+inline void cover(int rows, const Tile& tile) {
   const int count = (rows + kTall - 1) / kTall;
-  for (int i = 0, row = 0; i < count; ++i) {
-    const int height = (rows - row) / (count - i);
-    tile_of<kTall>(height, [&](auto sequence) { tile(sequence, row); });
-    row += height;
-  }
+  if (count == 0) return;
+  const int low = rows / count, higher = rows % count;
+  repeat<kTall>(low + 1, higher, 0, tile);
+  repeat<kTall>(low, count - higher, higher * (low + 1), tile);
 }
 
 }  // namespace

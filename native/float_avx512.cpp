@@ -1,4 +1,4 @@
-// AVX-512: a tile of twelve rows by two panels holds 24 sums in the 32 registers.
+// AVX-512: a tile of six rows by four panels holds 24 sums in the 32 registers.
 #include <immintrin.h>
 
 #include "cover.h"
@@ -7,7 +7,7 @@
 namespace tinysight {
 namespace {
 
-constexpr int kWidth = 16, kTall = 12, kPanels = 2;
+constexpr int kWidth = 16, kTall = 6, kPanels = 4;
 using Vec = __m512;
 using F32x16 = __m512;
 
