@@ -1,4 +1,6 @@
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,3 +89,23 @@ def test_cold_start(checkpoint_file, photos, capsys):
 def test_wrong_options_are_exit_2(arguments, message, checkpoint_file, capsys):
     assert run(["benchmark", *QUICK, "-m", str(checkpoint_file), *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("title", "options"),
+    [
+        ("`benchmark`", []),
+        ("`benchmark --end-to-end`", ["--end-to-end", "PHOTOS"]),
+        ("`benchmark --cold-start`", ["--cold-start", "PHOTOS/0.png"]),
+    ],
+)
+def test_keys_are_those_of_the_page(title, options, checkpoint_file, photos, capsys):
+    options = [option.replace("PHOTOS", str(photos)) for option in options]
+    arguments = ["-m", str(checkpoint_file), "--precision", "float32", "--rounds", "1", "--seconds", "0", "--json"]
+    assert run(["benchmark", *arguments, *options]) == 0
+    *rows, last = json_lines(capsys)
+    page = (Path(__file__).resolve().parents[2] / "docs" / "json.md").read_text(encoding="utf-8")
+    for name, found in ((title, rows[-1]), ("`benchmark`, last line", last["machine"])):
+        row = next(line for line in page.splitlines() if line.startswith(f"| {name} |"))
+        written = re.findall(r'"(\w+)"', re.search(r"`(\{.*?\})`", row)[1])
+        assert [key for key in written if key != "machine"] == list(found)

@@ -27,8 +27,8 @@ class Summary(NamedTuple):
 class Ratio(NamedTuple):
     """How many times faster one contender is than another: above 1 is faster.
 
-    ``of_minima`` compares the fastest call of each; ``of_medians`` is the median over rounds of the two medians of one
-    round; 95 of 100 bootstrap resamples of the rounds give a value from ``low`` to ``high`` for it.
+    ``of_minima`` compares the fastest call of each, and 95 of 100 bootstrap resamples of the rounds give a value from
+    ``low`` to ``high`` for it; ``of_medians`` is the median over rounds of the ratio of one round's medians.
     """
 
     of_minima: float
@@ -64,9 +64,13 @@ def compare(ours: Rounds, theirs: Rounds) -> Ratio:
         ours: seconds of each call, one list a round.
         theirs: the same of the other contender, as many rounds.
     """
-    fastest = min(map(min, theirs)) / min(map(min, ours))
-    by_round = [median(b) / median(a) for a, b in zip(ours, theirs, strict=True)]
+    minima = [(min(a), min(b)) for a, b in zip(ours, theirs, strict=True)]
     chance = random.Random(0)  # noqa: S311 - resampling, no secret
-    resampled = [median(chance.choices(by_round, k=len(by_round))) for _ in range(RESAMPLES)]
+    resampled = [_of_minima(chance.choices(minima, k=len(minima))) for _ in range(RESAMPLES)]
     tail = (1 - COVERAGE) / 2
-    return Ratio(fastest, median(by_round), percentile(resampled, tail), percentile(resampled, 1 - tail))
+    medians = median(median(b) / median(a) for a, b in zip(ours, theirs, strict=True))
+    return Ratio(_of_minima(minima), medians, percentile(resampled, tail), percentile(resampled, 1 - tail))
+
+
+def _of_minima(minima: Sequence[tuple[float, float]]) -> float:
+    return min(b for _, b in minima) / min(a for a, _ in minima)

@@ -120,7 +120,7 @@ def _opened(model: str, wanted: list[str] | None, offline: bool) -> dict[str, Ch
     from tinysight.models import open_model
 
     with download_progress() as progress:
-        found = open_precisions(lambda _: open_model(model, settings(offline), progress), wanted)
+        found = open_precisions(lambda precision: open_model(model, settings(offline), progress, precision), wanted)
     for reason in found.missing:
         click.echo(f"left out: {printable(reason, 500)}", err=True)
     return found.checkpoints
