@@ -16,6 +16,7 @@ from tinysight.checkpoint import Card, Checkpoint
 from tinysight.cli import run
 from tinysight.engines import onnx, open_engine
 from tinysight.engines.native import NativeEngine, available_isas, is_built, supports
+from tinysight.engines.onnx import is_installed as onnx_is_installed
 from tinysight.engines.reference import ReferenceEngine
 from tinysight.errors import EngineError, UsageError
 from tinysight.preprocess.recipe import Recipe
@@ -162,7 +163,7 @@ def test_wrong_options_are_refused(options):
         NativeEngine(lively(Spec(alpha=0.25, resolution=32)), **options)
 
 
-def test_what_it_does_not_run_is_left_to_the_reference():
+def test_what_it_does_not_run_is_left_to_others():
     checkpoint = lively(Spec(alpha=0.25, resolution=32, depth_multiplier=2))
     assert not supports(checkpoint.card.spec)
     assert open_engine(checkpoint).name == ("onnx" if onnx.is_installed() else "reference")
