@@ -12,14 +12,31 @@ from tinysight.checkpoint import Checkpoint, arrays_sha256, read_checkpoint, wri
 from tinysight.classify import Classifier
 from tinysight.cli import run
 from tinysight.errors import CheckpointError, EngineError, StoreError, UsageError
+from tinysight.labels import imagenet_labels
 from tinysight.models import open_model, opening, verify, verifying
 from tinysight.models.opening import embedded_file
 from tinysight.models.released import released
+from tinysight.preprocess.recipe import Recipe
 from tinysight.spec import DEFAULT_MODEL, Spec
 from tinysight.store import Settings
 
 NOWHERE = Settings(cache=None, offline=True)
 SMALL = Spec(alpha=0.25, resolution=32, num_classes=7)
+
+
+def test_the_packages_own_file_is_what_the_list_pins():
+    """Changing the file or the list alone turns this red; tools/make_embedded.py makes the file."""
+    if not opening.EMBEDDED.is_file():
+        pytest.skip("needs the package's own model, which this source tree does not hold")
+    model, release = read_checkpoint(opening.EMBEDDED), released(DEFAULT_MODEL)
+    assert arrays_sha256(model.numbers()) == release.int8_sha256, "assets/weights.toml: int8_sha256"
+    card = model.card
+    assert (card.name, replace(card.spec, padding="keras")) == (DEFAULT_MODEL, replace(release.spec, padding="keras"))
+    assert (card.licence, card.labels, card.recipe) == ("Apache-2.0", imagenet_labels(), Recipe())
+    assert model.precisions == ("int8",) and len(card.probes) == 2
+    assert opening.EMBEDDED.stat().st_size < 4_600_000
+    result = verify(DEFAULT_MODEL, Settings(cache=None))
+    assert result.pinned and result.probe_difference < 1e-6
 
 
 @pytest.fixture

@@ -151,10 +151,11 @@ def _labels(value: Any) -> tuple[Label, ...] | None:
         return None
     labels = []
     for entry in _entries(value):
-        if not isinstance(entry, list) or len(entry) != 2:
-            raise CheckpointError("a label in the card must be [wnid or null, name]")
-        wnid, name = entry
-        labels.append(Label(None if wnid is None else _text(wnid), _text(name)))
+        match entry:
+            case [str() | None as wnid, str() as name]:
+                labels.append(Label(wnid, name))
+            case _:
+                raise CheckpointError("a label in the card must be [wnid or null, name]")
     return tuple(labels)
 
 
