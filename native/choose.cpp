@@ -24,18 +24,22 @@ bool runs_avx512() {
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
 }
 
-// Compilers do not all know its name.
-bool has_avx_vnni() {
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & 1u << 4) != 0;
+// A bit of leaf 7, for what not all compilers know by name.
+enum Register { kEax, kEbx, kEcx, kEdx };
+bool has(unsigned subleaf, Register where, int bit) {
+  unsigned r[4] = {};
+  return __get_cpuid_count(7, subleaf, &r[0], &r[1], &r[2], &r[3]) != 0 && (r[where] & 1u << bit) != 0;
 }
+bool runs_avxvnni() { return runs_avx2() && has(1, kEax, 4); }
+bool runs_amx() { return runs_avx512() && has(0, kEdx, 24) && has(0, kEdx, 25) && may_use_amx(); }
 #endif
 
 // Best first.
 const Known kKnown[] = {
 #if defined(TINYSIGHT_X86)
+    {{"amx", kFloatAvx512, kIntegerAmx}, runs_amx},
     {{"avx512", kFloatAvx512, kIntegerAvx512}, runs_avx512},
-    {{"avxvnni", kFloatAvx2, kIntegerAvxVnni}, [] { return runs_avx2() && has_avx_vnni(); }},
+    {{"avxvnni", kFloatAvx2, kIntegerAvxVnni}, runs_avxvnni},
     {{"avx2", kFloatAvx2, kIntegerAvx2}, runs_avx2},
 #endif
     {{"portable", kFloatPortable, kIntegerPortable}, [] { return true; }},

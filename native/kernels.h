@@ -117,6 +117,8 @@ extern const IntegerKernels kIntegerAvx2;
 extern const IntegerKernels kIntegerAvxVnni;
 extern const FloatKernels kFloatAvx512;
 extern const IntegerKernels kIntegerAvx512;
+extern const IntegerKernels kIntegerAmx;
+bool may_use_amx();  // asks the system, once for all threads
 #endif
 
 // The best kernels that this processor runs, or those called `name`; throws std::invalid_argument for others.
