@@ -1,5 +1,5 @@
 // AMX: products of u8 x s8 in tiles of 16 x 64 bytes; the packed weights are such tiles already. Everything else, and
-// products whose depth is no multiple of 64, is done as for AVX-512.
+// products whose depth is above 64 and no multiple of it, is done as for AVX-512.
 #include <immintrin.h>
 
 #if defined(__linux__)
@@ -23,11 +23,15 @@ struct alignas(64) TileConfig {
   std::uint8_t rows[16] = {};
 };
 
-void configure(int upper, int lower) {
+// `depth` is what one step takes: a row of the inputs, and a row of the weights for each four bytes of it.
+void configure(int upper, int lower, int depth) {
   TileConfig config;
-  for (int tile = 0; tile < 8; ++tile) config.row_bytes[tile] = kDepth;
-  const int rows[8] = {upper, upper, lower, lower, upper, lower, kTile, kTile};
-  for (int tile = 0; tile < 8; ++tile) config.rows[tile] = static_cast<std::uint8_t>(rows[tile]);
+  const int weights = depth / kGroupBytes, rows[8] = {upper, upper, lower, lower, upper, lower, weights, weights};
+  for (int tile = 0; tile < 8; ++tile) {
+    const bool inputs = tile == 4 || tile == 5;
+    config.row_bytes[tile] = static_cast<std::uint16_t>(inputs ? depth : kDepth);
+    config.rows[tile] = static_cast<std::uint8_t>(rows[tile]);
+  }
   _tile_loadconfig(&config);
 }
 
@@ -79,10 +83,11 @@ void block(const Product& p, int row, int upper, int lower, int column) {
 // Rows go in blocks of equal height, the last of which may begin inside the one before it: some rows are then computed
 // twice, to the same result, and the tiles keep one configuration.
 void product(const Product& p) {
-  if (p.groups % (kDepth / kGroupBytes) != 0 || p.rows < 2) return kIntegerAvx512.product_u8(p);
+  const int depth = std::min(p.groups * kGroupBytes, kDepth);
+  if (p.groups * kGroupBytes % depth != 0 || p.rows < 2) return kIntegerAvx512.product_u8(p);
   const int blocks = (p.rows + 2 * kTile - 1) / (2 * kTile), height = (p.rows + blocks - 1) / blocks;
   const int upper = (height + 1) / 2, lower = height / 2;
-  configure(upper, lower);
+  configure(upper, lower, depth);
   int column = 0;
   for (; column + 2 * kPanel <= p.columns; column += 2 * kPanel) {
     for (int i = 0; i < blocks; ++i) block<2>(p, std::min(i * height, p.rows - height), upper, lower, column);

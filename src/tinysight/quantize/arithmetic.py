@@ -14,7 +14,7 @@ from tinysight.spec import Layer
 Activations = NDArray[np.int32]
 
 
-def _windows(values: Activations, layer: Layer) -> list[NDArray[np.float64]]:
+def windows(values: Activations, layer: Layer) -> list[NDArray[np.float64]]:
     """Nine strided views of the zero-padded input, one for each tap, as float64 ``(N, h, w, C)``."""
     padded = np.pad(values.astype(np.float64), ((0, 0), layer.pad, layer.pad, (0, 0)))
     height, width, _ = layer.output_shape
@@ -38,7 +38,7 @@ def integer_sums(values: Activations, kernel: NDArray[np.generic], layer: Layer)
     if layer.kind in ("pointwise", "head"):
         product: NDArray[np.float64] = values.astype(np.float64) @ weights[0, 0]
         return product
-    views = _windows(values, layer)
+    views = windows(values, layer)
     if layer.kind == "stem":
         stem: NDArray[np.float64] = np.concatenate(views, axis=-1) @ weights.reshape(-1, weights.shape[-1])
         return stem
