@@ -42,7 +42,7 @@ void Network<P>::set_stem(const Numbers<SmallWeight>& numbers, Geometry geometry
               spread.data() + static_cast<std::ptrdiff_t>(i) * P::kStemRow * numbers.outputs);
   }
   stem_ = pack(Numbers<SmallWeight>{spread.data(), numbers.multiplier, numbers.addend, numbers.outputs}, depth, depth);
-  if constexpr (!std::is_same_v<SmallWeight, float>) prove(stem_, {options_.stem_highest, true});
+  if constexpr (!std::is_same_v<SmallWeight, float>) prove(numbers, 27, {options_.stem_highest, true});
   activation_bytes_ = sizeof(Activation) * geometry.out_side * geometry.out_side * stem_.columns;
   panel_bytes_ = sizeof(typename P::Stem) * kTaps * row_length(geometry);
 }
@@ -56,7 +56,7 @@ void Network<P>::add_block(const Numbers<SmallWeight>& depthwise, const Numbers<
   block.depthwise = P::depthwise(kernels_, depthwise, range);
   const int channels = block.depthwise.channels;
   block.pointwise = pack(pointwise, depthwise.outputs, channels);
-  if constexpr (!std::is_same_v<SmallWeight, float>) prove(block.pointwise, range);
+  if constexpr (!std::is_same_v<SmallWeight, float>) prove(pointwise, depthwise.outputs, range);
   const std::size_t pixels = static_cast<std::size_t>(geometry.out_side) * geometry.out_side;
   activation_bytes_ = std::max(activation_bytes_, sizeof(Activation) * pixels * block.pointwise.columns);
   const std::size_t chunk = chunk_pixels(channels, sizeof(Activation));
@@ -69,7 +69,7 @@ template <class P>
 void Network<P>::set_head(const Numbers<SmallWeight>& numbers) {
   head_ = pack(numbers, feature_channels(), blocks_.back().pointwise.columns);
   if constexpr (!std::is_same_v<SmallWeight, float>) {
-    prove(head_, {static_cast<int>(options_.highest * options_.pool_units), false});
+    prove(numbers, feature_channels(), {static_cast<int>(options_.highest * options_.pool_units), false});
   }
   panel_bytes_ = std::max(panel_bytes_, sizeof(typename P::Head) * head_.depth);
 }

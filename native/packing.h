@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "buffer.h"
 #include "kernels.h"
@@ -34,6 +35,20 @@ struct Range {
   bool is_signed;  // whether inputs may be -highest..highest; else 0..highest
 };
 
+// Columns first..first + count of kEach rows, side by side.
+template <int kEach, class W>
+inline void interleave(const W* const (&row)[kEach], int first, int count, W* to) {
+  if (count == kPanel) {  // known to the compiler
+    for (int n = 0; n < kPanel; ++n) {
+      for (int i = 0; i < kEach; ++i) to[n * kEach + i] = row[i][first + n];
+    }
+  } else {
+    for (int n = 0; n < count; ++n) {
+      for (int i = 0; i < kEach; ++i) to[n * kEach + i] = row[i][first + n];
+    }
+  }
+}
+
 // [rows][outputs] to [columns / kPanel][depth / kEach][kPanel][kEach]; what is beyond the rows or the outputs is zero.
 template <class W>
 Dense<W> pack(const Numbers<W>& numbers, int rows, int depth) {
@@ -49,17 +64,15 @@ Dense<W> pack(const Numbers<W>& numbers, int rows, int depth) {
     dense.multiplier = Buffer<float>(dense.columns);
     std::copy(numbers.multiplier, numbers.multiplier + numbers.outputs, dense.multiplier.data());
   }
-  const std::size_t panel = static_cast<std::size_t>(depth) * kPanel;
-  for (int k = 0; k < rows; ++k) {
-    const W* from = numbers.kernel + static_cast<std::size_t>(k) * numbers.outputs;
-    W* to = dense.weights.data() + static_cast<std::size_t>(k / kEach) * kPanel * kEach + k % kEach;
-    for (int first = 0; first < numbers.outputs; first += kPanel, from += kPanel, to += panel) {
-      const int count = std::min(kPanel, numbers.outputs - first);
-      if (count == kPanel) {
-        for (int n = 0; n < kPanel; ++n) to[n * kEach] = from[n];
-      } else {
-        for (int n = 0; n < count; ++n) to[n * kEach] = from[n];
-      }
+  const std::vector<W> nothing(numbers.outputs);
+  for (int k = 0; k < rows; k += kEach) {
+    const W* row[kEach];
+    for (int i = 0; i < kEach; ++i) {
+      row[i] = k + i < rows ? numbers.kernel + static_cast<std::size_t>(k + i) * numbers.outputs : nothing.data();
+    }
+    W* to = dense.weights.data() + static_cast<std::size_t>(k) * kPanel;
+    for (int first = 0; first < numbers.outputs; first += kPanel, to += static_cast<std::size_t>(depth) * kPanel) {
+      interleave(row, first, std::min(kPanel, numbers.outputs - first), to);
     }
   }
   return dense;
@@ -68,11 +81,10 @@ Dense<W> pack(const Numbers<W>& numbers, int rows, int depth) {
 // Throws std::overflow_error where some input would overflow a sum: of a whole column, which must fit int32, or of the
 // int16 lanes in which the u8 x s8 product adds before it widens.
 template <class W>
-void prove(const Dense<W>& dense, Range range);
+void prove(const Numbers<W>& numbers, int rows, Range range);
 
 // Depthwise weights [9][channels], and what belongs to their channels, in the order of IntegerDepthwise.
 Buffer<std::int16_t> pack_depthwise(const std::int16_t* kernel, int channels, bool interleaved);
 Buffer<float> pack_rescale(const float* values, int channels, bool interleaved);
-void prove_depthwise(const std::int16_t* kernel, int channels, Range range);
 
 }  // namespace tinysight

@@ -169,7 +169,7 @@ def _open_integer(checkpoint: Checkpoint, threads: int, isa: str, precision: str
         _add_layers(network, spec, numbers)
     except OverflowError as error:
         raise EngineError(f"the model's {precision} weights are not safe: {error}") from None
-    last = next(layer.step for name, layer in reversed(integers.layers.items()) if layer.step is not None)
+    last = next(layer.step for layer in reversed(list(integers.layers.values())) if layer.step is not None)
     network.finish(np.ascontiguousarray(last))
     return network
 
