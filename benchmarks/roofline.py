@@ -28,6 +28,7 @@ from tinysight.models import open_model
 from tinysight.spec import Spec
 
 HERE = Path(__file__).parent
+WIDE = ("avx512", "amx")  # instruction sets whose float kernels use the wide registers
 
 
 def peaks(work: Path) -> dict[str, float]:
@@ -79,7 +80,7 @@ def measure(work: Path, model: str, rounds: int, seconds: float) -> dict[str, An
             "min_ms": round(best, 4),
             "gmac_per_second": round(mult_adds / best / 1e6, 2),
         }
-        limit = peak.get("avx512" if isa.startswith("avx512") else "avx2")
+        limit = peak.get("avx512" if isa in WIDE else "avx2")
         share = None if limit is None or precision != "float32" else round(2 * row["gmac_per_second"] / limit, 4)
         engine = NativeEngine(checkpoints[precision], 1, isa, precision)
         rows.append(row | {"share_of_peak": share, "stage_us": stage_times(engine, image)})
