@@ -1,4 +1,4 @@
-// The three arithmetics. Each names its types and says how one step of the network is done with the kernels.
+// The three precisions. Each names its types and says how one step of the network is done with the kernels.
 #pragma once
 #include <cmath>
 #include <limits>
