@@ -32,12 +32,6 @@ Request request(int count, const Output& logits, const Output& features) {
           features.size() == 0 ? nullptr : features.data(), nullptr};
 }
 
-Network<Float32>::Options options(int resolution, int threads, const Input<float>& levels) {
-  Network<Float32>::Options options{resolution, threads, {}, 0, 0, 1.0f};
-  std::copy(levels.data(), levels.data() + 256, options.scale.levels);
-  return options;
-}
-
 template <class P>
 typename Network<P>::Options options(int resolution, int threads, int offset, float units_per_value, int highest,
                                      float pool_units) {
@@ -116,10 +110,10 @@ NB_MODULE(_native, m) {
   });
   bind<Float32>(m, "Float32").def(
       "__init__",
-      [](Network<Float32>* self, int resolution, int threads, const std::string& isa, Input<float> levels) {
-        new (self) Network<Float32>(choose_kernels(isa.c_str()), options(resolution, threads, levels));
+      [](Network<Float32>* self, int resolution, int threads, const std::string& isa, float divisor, float low) {
+        new (self) Network<Float32>(choose_kernels(isa.c_str()), {resolution, threads, {divisor, low}, 0, 0, 1.0f});
       },
-      "resolution"_a, "threads"_a, "isa"_a, "levels"_a);
+      "resolution"_a, "threads"_a, "isa"_a, "divisor"_a, "low"_a);
   bind_integer<Int16>(m, "Int16");
   bind_integer<Int8>(m, "Int8");
 }

@@ -39,9 +39,10 @@ struct Float32 {
   using StemWeight = float;
   static constexpr int kStemRow = 9;  // values of one kernel row in the stem's panel
 
+  // As preprocess/scale.py, operation by operation.
   struct Scale {
-    float levels[256];
-    float level(std::uint8_t pixel) const { return levels[pixel]; }
+    float divisor, low;
+    float level(std::uint8_t pixel) const { return static_cast<float>(pixel) / divisor + low; }
     float value(float in) const { return in; }
   };
 

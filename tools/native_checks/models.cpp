@@ -108,7 +108,7 @@ template <class P>
 typename Network<P>::Options options(const Shape& shape) {
   if constexpr (std::is_same_v<P, Float32>) {
     Network<Float32>::Options options{shape.resolution, 1, {}, 0, 0, 1.0f};
-    for (int level = 0; level < 256; ++level) options.scale.levels[level] = static_cast<float>(level) / 127.5f - 1.0f;
+    options.scale = {127.5f, -1.0f};
     return options;
   } else {
     const bool bytes = sizeof(typename P::Activation) == 1;

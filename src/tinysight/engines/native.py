@@ -139,12 +139,11 @@ class NativeEngine:
 def _open_float(checkpoint: Checkpoint, threads: int, isa: str, precision: str) -> _native.Float32:
     from tinysight import _native
     from tinysight.fold import fold
-    from tinysight.preprocess.scale import scale
 
     spec = checkpoint.card.spec
     _need(checkpoint.arrays, precision)
-    levels = scale(np.arange(256, dtype=np.uint8), checkpoint.card.recipe.value_range)
-    network = _native.Float32(spec.resolution, threads, isa, levels)
+    low, high = checkpoint.card.recipe.value_range
+    network = _native.Float32(spec.resolution, threads, isa, float(np.float32(255 / (high - low))), float(low))
     numbers: dict[str, Numbers] = {}
     for name, (kernel, bias) in fold(spec, checkpoint.arrays).items():
         numbers[name] = np.ascontiguousarray(kernel, np.float32), NOTHING, np.ascontiguousarray(bias, np.float32)
