@@ -24,14 +24,19 @@ Context::Context(const Plan& plan)
 
 Contexts::Contexts() : process_(process_id()) {}
 
+Contexts::~Contexts() { forget_others(); }
+
+void Contexts::forget_others() {
+  if (process_ == process_id()) return;
+  for (std::unique_ptr<Context>& context : idle_) static_cast<void>(context.release());
+  idle_.clear();
+  process_ = process_id();
+}
+
 std::unique_ptr<Context> Contexts::borrow() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (process_ != process_id()) {
-      for (std::unique_ptr<Context>& context : idle_) static_cast<void>(context.release());
-      idle_.clear();
-      process_ = process_id();
-    }
+    forget_others();
     if (!idle_.empty()) {
       std::unique_ptr<Context> context = std::move(idle_.back());
       idle_.pop_back();

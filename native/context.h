@@ -25,12 +25,16 @@ struct Context {
 class Contexts {
  public:
   Contexts();
+  ~Contexts();
   // Says how large a new one is; called before the first `borrow` and not after.
   void plan(const Plan& plan) { plan_ = plan; }
   std::unique_ptr<Context> borrow();
   void give_back(std::unique_ptr<Context> context);
 
  private:
+  // Lets go of contexts that were made before a fork, without waiting for their threads.
+  void forget_others();
+
   Plan plan_;
   std::mutex mutex_;
   int process_;  // threads do not survive a fork, so their contexts are not used in a child

@@ -20,10 +20,17 @@ inline void relax() {
 }  // namespace
 
 Pool::Pool(int threads) {
-  for (int index = 0; index + 1 < threads; ++index) workers_.emplace_back([this, index] { serve(index); });
+  try {
+    for (int index = 0; index + 1 < threads; ++index) workers_.emplace_back([this, index] { serve(index); });
+  } catch (...) {  // the system gives no more threads
+    finish();
+    throw;
+  }
 }
 
-Pool::~Pool() {
+Pool::~Pool() { finish(); }
+
+void Pool::finish() {
   stop_ = true;
   begin();
   for (std::thread& worker : workers_) worker.join();

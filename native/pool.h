@@ -12,6 +12,7 @@ namespace tinysight {
 
 class Pool {
  public:
+  // Throws std::system_error where the system gives no more threads.
   explicit Pool(int threads);
   ~Pool();
   Pool(const Pool&) = delete;
@@ -23,6 +24,7 @@ class Pool {
 
  private:
   void begin();
+  void finish();
   void serve(int index);
 
   std::vector<std::thread> workers_;
