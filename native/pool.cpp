@@ -1,5 +1,7 @@
 #include "pool.h"
 
+#include <system_error>
+
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
 #endif
@@ -19,18 +21,15 @@ inline void relax() {
 
 }  // namespace
 
-Pool::Pool(int threads) {
+Pool::Pool(int threads) : parts_(threads) {
   try {
     for (int index = 0; index + 1 < threads; ++index) workers_.emplace_back([this, index] { serve(index); });
-  } catch (...) {  // the system gives no more threads
-    finish();
-    throw;
+  } catch (const std::system_error&) {
+    // The system gives no more threads: the caller of `run` does the parts of those that are not there.
   }
 }
 
-Pool::~Pool() { finish(); }
-
-void Pool::finish() {
+Pool::~Pool() {
   stop_ = true;
   begin();
   for (std::thread& worker : workers_) worker.join();
@@ -52,7 +51,7 @@ void Pool::run(const std::function<void(int)>& work) {
     busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
     begin();
   }
-  work(static_cast<int>(workers_.size()));
+  for (int part = static_cast<int>(workers_.size()); part < parts_; ++part) work(part);
   for (int looks = 0; busy_.load(std::memory_order_acquire) != 0; ++looks) {
     if (looks < kLooks) {
       relax();

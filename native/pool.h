@@ -12,21 +12,20 @@ namespace tinysight {
 
 class Pool {
  public:
-  // Throws std::system_error where the system gives no more threads.
+  // Work has as many parts as there are `threads`, the caller's among them.
   explicit Pool(int threads);
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  int threads() const { return static_cast<int>(workers_.size()) + 1; }
   // Calls work(0) .. work(threads - 1), the last of them here, and returns when all are done. One caller at a time.
   void run(const std::function<void(int)>& work);
 
  private:
   void begin();
-  void finish();
   void serve(int index);
 
+  const int parts_;
   std::vector<std::thread> workers_;
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -35,9 +35,6 @@ def test_random_networks_on_every_instruction_set(build):
     assert "portable" in output
 
 
-@pytest.mark.xfail(
-    strict=False, reason="a forked process that only lets go of an engine hangs, too few threads as well"
-)
 @pytest.mark.parametrize("mode", ["forks", "limits"])
 def test_forked_processes_and_too_few_threads(build, mode):
     run_checks(build, "plain", "--count", "50", "--modes", mode)

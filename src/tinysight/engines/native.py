@@ -109,16 +109,13 @@ class NativeEngine:
             Logits ``(N, num_classes)``, None without a head, and features ``(N, h, w, c)`` after block 13.
 
         Raises:
-            EngineError: another shape or dtype, a value that is not finite, or the system gives no more threads.
+            EngineError: another shape or dtype, or a value that is not finite.
         """
         check_images(images, self.spec.resolution)
         logits = self._logits(len(images))
         features = np.empty((len(images), *self._features_shape), np.float32)
         run = self._network.run_pixels if images.dtype == np.uint8 else self._network.run_values
-        try:
-            run(np.ascontiguousarray(images), logits, features)
-        except RuntimeError as error:  # std::system_error
-            raise EngineError(f"cannot start {self.threads} threads: {error}; ask for fewer") from None
+        run(np.ascontiguousarray(images), logits, features)
         return Output(logits if self.spec.include_top else None, features)
 
     def stage_nanoseconds(self, images: NDArray[np.uint8]) -> dict[str, int]:
