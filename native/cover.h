@@ -26,15 +26,16 @@ inline void cover(int rows, const Tile& tile) {
 }
 
 // The weights that the next column of tiles will read are asked for while this one is computed, spread evenly over its
-// rows and steps: a burst would wait for memory.
+// rows and steps: a burst would wait for memory. Addresses are in fixed point, 16 binary places; divided once a product.
+struct Pace {
+  std::ptrdiff_t a_row, a_row_and_step;
+  Pace(std::ptrdiff_t bytes, int rows, int steps) : a_row((bytes << 16) / rows), a_row_and_step(a_row / steps) {}
+};
+
 class Ahead {
  public:
-  template <class W>
-  Ahead(const W* weights, std::ptrdiff_t count, int row, int height, int rows, int steps) {
-    const std::ptrdiff_t bytes = count * static_cast<std::ptrdiff_t>(sizeof(W));
-    at_ = reinterpret_cast<const char*>(weights) + bytes * row / rows;
-    each_ = bytes * height / (static_cast<std::ptrdiff_t>(rows) * steps) + 1;
-  }
+  Ahead(const void* weights, const Pace& pace, int row, int height)
+      : at_(static_cast<const char*>(weights) + (pace.a_row * row >> 16)), each_((pace.a_row_and_step * height >> 16) + 1) {}
   void fetch() {
     __builtin_prefetch(at_, 0, 2);
     at_ += each_;

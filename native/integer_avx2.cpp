@@ -37,13 +37,19 @@ inline void store(__m256i left, __m256i right, const Rescale& r, int at, C* c) {
     _mm256_storeu_ps(c + 8, h);
     return;
   }
-  const __m256 highest = _mm256_set1_ps(r.highest);
-  const __m256i a = _mm256_cvtps_epi32(_mm256_min_ps(l, highest)), b = _mm256_cvtps_epi32(_mm256_min_ps(h, highest));
-  __m256i packed = _mm256_packus_epi32(a, b);  // negative becomes zero
-  if constexpr (order == Order::kColumns) packed = _mm256_permute4x64_epi64(packed, 0xD8);
+  if (!r.bounded) {  // the conversion would make the largest numbers negative
+    l = _mm256_min_ps(l, _mm256_set1_ps(r.highest));
+    h = _mm256_min_ps(h, _mm256_set1_ps(r.highest));
+  }
+  const __m256i a = _mm256_cvtps_epi32(l), b = _mm256_cvtps_epi32(h);
   if constexpr (sizeof(C) == 2) {
+    __m256i packed = _mm256_packus_epi32(a, b);  // negative becomes zero
+    packed = _mm256_min_epu16(packed, _mm256_set1_epi16(static_cast<short>(r.highest)));
+    if constexpr (order == Order::kColumns) packed = _mm256_permute4x64_epi64(packed, 0xD8);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(c), packed);
-  } else {
+  } else {  // the largest byte is the largest activation
+    __m256i packed = _mm256_packs_epi32(a, b);
+    if constexpr (order == Order::kColumns) packed = _mm256_permute4x64_epi64(packed, 0xD8);
     const __m128i bytes = _mm_packus_epi16(_mm256_castsi256_si128(packed), _mm256_extracti128_si256(packed, 1));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(c), bytes);
   }
@@ -100,25 +106,20 @@ inline __m256i widen(const std::uint8_t* p) {
   return _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
 }
 
-// Rows 0 and 1 interleaved, row 2 with nothing, each in two halves.
+using Pairs = I32x16;  // interleaved: see Order
 struct Column {
-  __m256i left, right, left2, right2;
+  Pairs upper;
+  __m256i lower;
 };
 
-inline Column no_column() {
-  const __m256i none = _mm256_setzero_si256();
-  return {none, none, none, none};
-}
+inline Pairs pair_up(__m256i a, __m256i b) { return {_mm256_unpacklo_epi16(a, b), _mm256_unpackhi_epi16(a, b)}; }
+inline Column no_column() { return {zero(), _mm256_setzero_si256()}; }
 template <class T>
 inline Column load_column(const T* row0, const T* row1, const T* row2) {
-  const __m256i r0 = widen(row0), r1 = widen(row1), r2 = widen(row2), none = _mm256_setzero_si256();
-  return {_mm256_unpacklo_epi16(r0, r1), _mm256_unpackhi_epi16(r0, r1), _mm256_unpacklo_epi16(r2, none),
-          _mm256_unpackhi_epi16(r2, none)};
+  return {pair_up(widen(row0), widen(row1)), widen(row2)};
 }
-inline I32x16 tap(I32x16 sums, const Column& c, const std::int16_t* w) {
-  sums.left = dot(dot(sums.left, c.left, load(w)), c.left2, load(w + 32));
-  sums.right = dot(dot(sums.right, c.right, load(w + 16)), c.right2, load(w + 48));
-  return sums;
+inline I32x16 tap(const I32x16& sums, const Pairs& pairs, const std::int16_t* w) {
+  return {dot(sums.left, pairs.left, load(w)), dot(sums.right, pairs.right, load(w + kPanel))};
 }
 template <class T>
 inline void finish_channels(const I32x16& sums, const Rescale& r, int at, T* out) {

@@ -40,19 +40,20 @@ inline __m512i widen(const std::uint8_t* p) {
   return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
 }
 
-// Pairs of rows 0 and 1, and of row 2 with nothing.
+using Pairs = __m512i;
 struct Column {
-  __m512i pairs, last;
+  Pairs upper;
+  __m512i lower;
 };
 
+inline Pairs pair_up(__m512i a, __m512i b) { return _mm512_or_si512(a, _mm512_slli_epi32(b, 16)); }
 inline Column no_column() { return {zero(), zero()}; }
 template <class T>
 inline Column load_column(const T* row0, const T* row1, const T* row2) {
-  return {_mm512_or_si512(widen(row0), _mm512_slli_epi32(widen(row1), 16)), widen(row2)};
+  return {pair_up(widen(row0), widen(row1)), widen(row2)};
 }
-inline I32x16 tap(const I32x16& sums, const Column& c, const std::int16_t* w) {
-  return _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(sums, c.pairs, _mm512_loadu_si512(w)), c.last,
-                             _mm512_loadu_si512(w + 2 * kPanel));
+inline I32x16 tap(const I32x16& sums, const Pairs& pairs, const std::int16_t* w) {
+  return _mm512_dpwssd_epi32(sums, pairs, _mm512_loadu_si512(w));
 }
 template <class T>
 inline void finish_channels(const I32x16& sums, const Rescale& r, int at, T* out) {

@@ -50,7 +50,7 @@ void depthwise(const IntegerDepthwise<T>& d) {
         for (int j = 0; j < 3; ++j) {
           if (top + i < 0 || top + i >= d.height || left + j < 0 || left + j >= d.width) continue;
           const T* in = d.input + (static_cast<std::ptrdiff_t>(top + i) * d.width + left + j) * d.channels + panel;
-          const std::int16_t* w = weights + j * kTapWeights + i / 2 * 2 * kPanel + i % 2;
+          const std::int16_t* w = weights + pair_place(i, j).pair * kPairWeights + pair_place(i, j).half;
           for (int n = 0; n < kPanel; ++n) sums[n] += static_cast<std::int32_t>(in[n]) * w[n * 2];
         }
       }

@@ -50,6 +50,7 @@ struct Rescale {
   const float* multiplier;
   const float* addend;
   float highest;
+  bool bounded;  // whether all of them, before the clip, fit an int32
 };
 
 // One matrix product over whole numbers; strides count elements. Sums are exact: packing has proved that none overflows.
@@ -66,8 +67,9 @@ struct IntegerProduct {
 };
 
 // Some output pixels of one depthwise 3x3 layer. The weights stand in pairs for the multiply-add of two int16: for each
-// kPanel channels [3 columns][rows 0 and 1, row 2 and nothing][kPanel][2]. Kernels that want it have the channels of a
-// panel in the order 0-3, 8-11, 4-7, 12-15, as interleaving two registers of 256 bits leaves them, `rescale` as well.
+// kPanel channels [kPairs][kPanel][2]. Pairs 0..2 are rows 0 and 1 of each column, pair 3 is columns 0 and 1 of row 2,
+// pair 4 is nothing and column 2 of row 2. Kernels that want it have the channels of a panel in the order 0-3, 8-11, 4-7,
+// 12-15, as interleaving two registers of 256 bits leaves them, `rescale` as well.
 template <class T>
 struct IntegerDepthwise {
   const T* input;
@@ -78,8 +80,17 @@ struct IntegerDepthwise {
   int stride, pad, out_width, first, last;
   T* output;
 };
-constexpr int kTapWeights = 2 * kPanel * 2;  // of one column, for kPanel channels
-constexpr int kDepthwiseWeights = 3 * kTapWeights;
+constexpr int kPairs = 5, kPairWeights = kPanel * 2;
+constexpr int kDepthwiseWeights = kPairs * kPairWeights;  // for kPanel channels
+
+// Where the tap of row i and column j stands: its pair, and which of the two it is.
+struct PairPlace {
+  int pair, half;
+};
+constexpr PairPlace pair_place(int i, int j) {
+  if (i < 2) return {j, i};
+  return j < 2 ? PairPlace{3, j} : PairPlace{4, 1};
+}
 
 // Place of a channel within its kPanel.
 constexpr int place(int channel, bool interleaved) {

@@ -1,5 +1,6 @@
 #include "packing.h"
 
+#include <cmath>
 #include <limits>
 
 namespace tinysight {
@@ -76,13 +77,22 @@ void prove(const Numbers<W>& numbers, int rows, Range range) {
 template void prove(const Numbers<std::int8_t>&, int, Range);
 template void prove(const Numbers<std::int16_t>&, int, Range);
 
+bool bounded(const float* multiplier, const float* addend, int outputs) {
+  constexpr float kQuarter = 1 << 30;
+  for (int n = 0; n < outputs; ++n) {
+    if (!(multiplier[n] < 0.25f && std::abs(addend[n]) < kQuarter)) return false;
+  }
+  return true;
+}
+
 Buffer<std::int16_t> pack_depthwise(const std::int16_t* kernel, int channels, bool interleaved) {
   Buffer<std::int16_t> packed(static_cast<std::size_t>(padded(channels)) / kPanel * kDepthwiseWeights);
   for (int channel = 0; channel < channels; ++channel) {
     std::int16_t* panel = packed.data() + static_cast<std::size_t>(channel / kPanel) * kDepthwiseWeights;
     for (int i = 0; i < 3; ++i) {
       for (int j = 0; j < 3; ++j) {
-        const int at = j * kTapWeights + i / 2 * 2 * kPanel + place(channel % kPanel, interleaved) * 2 + i % 2;
+        const PairPlace pair = pair_place(i, j);
+        const int at = pair.pair * kPairWeights + place(channel % kPanel, interleaved) * 2 + pair.half;
         panel[at] = kernel[static_cast<std::size_t>(3 * i + j) * channels + channel];
       }
     }

@@ -17,6 +17,7 @@ template <class W>
 struct Dense {
   static constexpr int kEach = std::is_same_v<W, float> ? 1 : kGroupBytes / static_cast<int>(sizeof(W));
   int depth = 0, columns = 0, used_columns = 0;
+  bool bounded = false;  // see Rescale
   Buffer<W> weights;
   Buffer<float> multiplier, addend;
 };
@@ -34,6 +35,9 @@ struct Range {
   int highest;
   bool is_signed;  // whether inputs may be -highest..highest; else 0..highest
 };
+
+// Whether a sum of 31 bits times each multiplier, plus the addend, fits an int32.
+bool bounded(const float* multiplier, const float* addend, int outputs);
 
 // Columns first..first + count of kEach rows, side by side.
 template <int kEach, class W>
@@ -63,6 +67,7 @@ Dense<W> pack(const Numbers<W>& numbers, int rows, int depth) {
   if (numbers.multiplier != nullptr) {
     dense.multiplier = Buffer<float>(dense.columns);
     std::copy(numbers.multiplier, numbers.multiplier + numbers.outputs, dense.multiplier.data());
+    dense.bounded = bounded(numbers.multiplier, numbers.addend, numbers.outputs);
   }
   const std::vector<W> nothing(numbers.outputs);
   for (int k = 0; k < rows; k += kEach) {

@@ -11,6 +11,7 @@ namespace tinysight {
 template <class W>
 struct Depthwise {
   int channels = 0;  // a multiple of kPanel
+  bool bounded = false;
   Buffer<W> weights;
   Buffer<float> multiplier, addend;
 };
@@ -110,6 +111,7 @@ struct Integer {
     Depthwise<std::int16_t> d;
     d.channels = padded(n.outputs);
     const bool interleaved = k.integers.interleaved;
+    d.bounded = bounded(n.multiplier, n.addend, n.outputs);
     d.weights = pack_depthwise(n.kernel, n.outputs, interleaved);
     d.multiplier = pack_rescale(n.multiplier, n.outputs, interleaved);
     d.addend = pack_rescale(n.addend, n.outputs, interleaved);
@@ -117,7 +119,7 @@ struct Integer {
   }
   template <class D>
   static Rescale rescale(const D& d, int highest) {
-    return {d.multiplier.data(), d.addend.data(), static_cast<float>(highest)};
+    return {d.multiplier.data(), d.addend.data(), static_cast<float>(highest), d.bounded};
   }
   template <class In, class V, class Out>
   static IntegerProduct<In, V, Out> product(const Dense<V>& d, const In* a, int rows, Out* c, int highest) {
