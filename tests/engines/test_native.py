@@ -16,7 +16,6 @@ from tinysight.checkpoint import Card, Checkpoint
 from tinysight.cli import run
 from tinysight.engines import onnx, open_engine
 from tinysight.engines.native import NativeEngine, available_isas, is_built, supports
-from tinysight.engines.onnx import is_installed as onnx_is_installed
 from tinysight.engines.reference import ReferenceEngine
 from tinysight.errors import EngineError, UsageError
 from tinysight.preprocess.recipe import Recipe

@@ -43,7 +43,7 @@ def _smooth(dice: Dice, side: int, cell: int) -> Whole:
     position = np.arange(side)
     index, share = position // cell, position % cell
     rows = values[index] * (cell - share)[:, None] + values[index + 1] * share[:, None]
-    smooth: Whole = (rows[:, index] * (cell - share) + rows[:, index + 1] * share) // (cell * cell)
+    smooth: Whole = ((rows[:, index] * (cell - share) + rows[:, index + 1] * share) // (cell * cell)).astype(np.int64)
     return smooth
 
 
