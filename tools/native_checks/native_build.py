@@ -45,7 +45,8 @@ def engine_units(x86: bool) -> list[Unit]:
             words = re.sub(r"\$\{(\w+)\}", lambda match: values[match[1]], words)
         return tuple(words.split())
 
-    define = ("-DTINYSIGHT_X86=1",) if x86 else ()
+    names = re.findall(r"target_compile_definitions\(_native PRIVATE (TINYSIGHT_\w+=1)\)", text)
+    define = tuple(f"-D{name}" for name in names) if x86 else ()
     (sources,) = re.findall(r"nanobind_add_module\(_native NB_STATIC\s+([^)]*)\)", text)
     units = [
         Unit(ROOT / s, "_native", flags(values["options"]) + define) for s in sources.split() if "bindings" not in s
@@ -56,6 +57,7 @@ def engine_units(x86: bool) -> list[Unit]:
             Unit(ROOT / s, target, flags(own[target]) + flags(values["options"]) + define) for s in sources.split()
         ]
     assert {unit.source.name for unit in units} >= {"network.cpp", "float_portable.cpp"}
+    assert not x86 or "-DTINYSIGHT_X86=1" in define
     return units
 
 

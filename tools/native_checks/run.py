@@ -67,7 +67,7 @@ def run_mode(program: Path, part: Part, mode: str, count: int) -> str:
     Returns:
         The digest of all whole-number answers where the mode has one.
     """
-    few = min(20, max(1, count // 50)) if mode in ("callers", "forks", "limits") else count
+    few = min(20, max(5, count // 50)) if mode in ("callers", "forks", "limits") else count
     command = [part.emulator] if part.emulator else []
     command += [str(program), mode, "--count", str(few)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=3600)
