@@ -107,6 +107,7 @@ def main(arguments: list[str]) -> int:
         if arguments:
             write_checkpoint(EMBEDDED, made)
             print(f"wrote {EMBEDDED} ({EMBEDDED.stat().st_size:,} bytes)")
+            print(f'put into assets/weights.toml: int8_sha256 = "{arrays_sha256(made.numbers())}"')
             return 0
         return compare(made)
     except TinysightError as error:

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinysight.checkpoint.integers import MAX_ACTIVATION, IntegerLayer, Integers, stem_offset, stem_step
-from tinysight.fold import fold
+from tinysight.errors import CheckpointError
+from tinysight.fold import Folded, fold
 from tinysight.preprocess.recipe import Recipe
 from tinysight.quantize.bounds import INT16_MAX, INT32_MAX
 from tinysight.spec import Layer, Spec, layers
@@ -21,12 +22,28 @@ from tinysight.spec import Layer, Spec, layers
 PRECISION: Final = "int16"
 STEP = np.float32(6 / MAX_ACTIVATION[PRECISION])
 SMALLEST_SCALE = 1e-30  # of a channel whose weights are all zero
+LARGEST_WEIGHT = 1e18  # sums of a million of them are far from the end of float32
 
 
 def stem_limit(value_range: tuple[float, float]) -> int:
     """Return the largest magnitude of the stem's inputs."""
     offset = stem_offset(value_range)
     return max(abs(offset), abs(offset + 255 * 32))
+
+
+def fold_checked(spec: Spec, arrays: Mapping[str, NDArray[np.float32]]) -> dict[str, Folded]:
+    """Fold the batch norms and refuse numbers under which float32 scales and biases would overflow.
+
+    Raises:
+        CheckpointError: a folded weight or bias above 1e18.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        folded = fold(spec, arrays)
+    for name, parts in folded.items():
+        largest = max(float(np.abs(part).max(initial=0)) for part in parts)
+        if not largest <= LARGEST_WEIGHT:
+            raise CheckpointError(f"layer {name} has weights up to {largest:.2g}; at most {LARGEST_WEIGHT:.2g}")
+    return folded
 
 
 def scale_weights(weights: NDArray[np.float64], highest: int, *, signed: bool) -> NDArray[np.float64]:
@@ -72,8 +89,11 @@ def quantize_int16(spec: Spec, arrays: Mapping[str, NDArray[np.float32]], recipe
 
     Returns:
         Kernels of at most 16 bits whose sums cannot leave 32 bits.
+
+    Raises:
+        CheckpointError: weights too large for whole numbers.
     """
-    folded = fold(spec, arrays)
+    folded = fold_checked(spec, arrays)
     return Integers(
         PRECISION,
         {
