@@ -30,16 +30,22 @@ bool has(unsigned subleaf, Register where, int bit) {
   unsigned r[4] = {};
   return __get_cpuid_count(7, subleaf, &r[0], &r[1], &r[2], &r[3]) != 0 && (r[where] & 1u << bit) != 0;
 }
-bool runs_avxvnni() { return runs_avx2() && has(1, kEax, 4); }
+[[maybe_unused]] bool runs_avxvnni() { return runs_avx2() && has(1, kEax, 4); }
+#if defined(TINYSIGHT_AMX)
 bool runs_amx() { return runs_avx512() && has(0, kEdx, 24) && has(0, kEdx, 25) && may_use_amx(); }
+#endif
 #endif
 
 // Best first.
 const Known kKnown[] = {
 #if defined(TINYSIGHT_X86)
+#if defined(TINYSIGHT_AMX)
     {{"amx", kFloatAvx512, kIntegerAmx}, runs_amx},
+#endif
     {{"avx512", kFloatAvx512, kIntegerAvx512}, runs_avx512},
+#if defined(TINYSIGHT_AVXVNNI)
     {{"avxvnni", kFloatAvx2, kIntegerAvxVnni}, runs_avxvnni},
+#endif
     {{"avx2", kFloatAvx2, kIntegerAvx2}, runs_avx2},
 #endif
     {{"portable", kFloatPortable, kIntegerPortable}, [] { return true; }},

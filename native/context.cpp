@@ -1,19 +1,29 @@
 #include "context.h"
 
+#include <atomic>
+#include <mutex>
+
 #if !defined(_WIN32)
-#include <unistd.h>
+#include <pthread.h>
 #endif
 
 namespace tinysight {
 namespace {
 
-int process_id() {
-#if defined(_WIN32)
-  return 0;
-#else
-  return static_cast<int>(getpid());
+// One lock for all engines: a fork waits for it, so that no child begins with a lock that nobody there will open.
+std::mutex lock_of_all;
+std::atomic<unsigned> forks{0};
+
+[[maybe_unused]] const bool watches_forks = [] {
+#if !defined(_WIN32)
+  pthread_atfork([] { lock_of_all.lock(); }, [] { lock_of_all.unlock(); },
+                 [] {
+                   ++forks;
+                   lock_of_all.unlock();
+                 });
 #endif
-}
+  return true;
+}();
 
 }  // namespace
 
@@ -22,20 +32,20 @@ Context::Context(const Plan& plan)
   for (int i = 0; i < plan.threads; ++i) panels.emplace_back(plan.panel_bytes);
 }
 
-Contexts::Contexts() : process_(process_id()) {}
+Contexts::Contexts() : forks_(forks) {}
 
 Contexts::~Contexts() { forget_others(); }
 
 void Contexts::forget_others() {
-  if (process_ == process_id()) return;
+  if (forks_ == forks) return;
   for (std::unique_ptr<Context>& context : idle_) static_cast<void>(context.release());
   idle_.clear();
-  process_ = process_id();
+  forks_ = forks;
 }
 
 std::unique_ptr<Context> Contexts::borrow() {
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    std::lock_guard<std::mutex> lock(lock_of_all);
     forget_others();
     if (!idle_.empty()) {
       std::unique_ptr<Context> context = std::move(idle_.back());
@@ -47,7 +57,7 @@ std::unique_ptr<Context> Contexts::borrow() {
 }
 
 void Contexts::give_back(std::unique_ptr<Context> context) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  std::lock_guard<std::mutex> lock(lock_of_all);
   idle_.push_back(std::move(context));
 }
 

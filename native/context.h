@@ -1,7 +1,6 @@
 // What one call needs for itself: activations, a panel for each thread, the threads. Contexts are kept for later calls.
 #pragma once
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "buffer.h"
@@ -26,6 +25,8 @@ class Contexts {
  public:
   Contexts();
   ~Contexts();
+  Contexts(const Contexts&) = delete;
+  Contexts& operator=(const Contexts&) = delete;
   // Says how large a new one is; called before the first `borrow` and not after.
   void plan(const Plan& plan) { plan_ = plan; }
   std::unique_ptr<Context> borrow();
@@ -36,8 +37,7 @@ class Contexts {
   void forget_others();
 
   Plan plan_;
-  std::mutex mutex_;
-  int process_;  // threads do not survive a fork, so their contexts are not used in a child
+  unsigned forks_;  // threads do not survive a fork, so their contexts are not used in a child
   std::vector<std::unique_ptr<Context>> idle_;
 };
 

@@ -22,6 +22,7 @@ inline void relax() {
 }  // namespace
 
 Pool::Pool(int threads) : parts_(threads) {
+  workers_.reserve(threads);
   try {
     for (int index = 0; index + 1 < threads; ++index) workers_.emplace_back([this, index] { serve(index); });
   } catch (const std::system_error&) {
