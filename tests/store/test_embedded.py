@@ -195,3 +195,11 @@ def test_explain_works_on_it(asset, tmp_path, capsys):
     row = json.loads(capsys.readouterr().out)
     mean = sum(sum(cells) for cells in row["heat"]) / sum(len(cells) for cells in row["heat"])
     assert mean + row["bias"] == pytest.approx(row["logit"], abs=1e-4)  # one cell, so no mean is rounded
+
+
+def test_a_folder_that_may_not_be_looked_into_has_no_model(monkeypatch):
+    def refused(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.stat", refused)
+    assert embedded_file(DEFAULT_MODEL) is None

@@ -55,7 +55,8 @@ def open_file(path: Path) -> Checkpoint:
 
 def embedded_file(name: str) -> Path | None:
     """Return the package's own file of a released model, in int8; None for a model that the package does not carry."""
-    return EMBEDDED if name == DEFAULT_MODEL and EMBEDDED.is_file() else None
+    # Unlike Path.is_file, isfile says no where the folder may not be looked into.
+    return EMBEDDED if name == DEFAULT_MODEL and os.path.isfile(EMBEDDED) else None  # noqa: PTH113
 
 
 def open_model(
