@@ -47,6 +47,12 @@ def test_closer_to_float_than_plain_rounding(model):
     assert error < 0.05 * np.abs(wanted).mean() + 0.05 * wanted.std()
 
 
+def test_the_mean_error_on_the_pictures_is_taken_away(model):
+    images = noise(40, 12)
+    error = logits_of(model, quantized(model, images), images) - ReferenceEngine(model).run(images).logits
+    assert (np.abs(error.mean(axis=0)) < 0.1 * error.std(axis=0) + 0.01).all()
+
+
 def test_nothing_that_was_seen_is_clipped_below_6(model):
     images = noise(40, 6)
     integers = quantized(model, images)

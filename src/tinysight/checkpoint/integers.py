@@ -29,6 +29,8 @@ MAX_ACTIVATION: dict[str, int] = {"int16": 8191, "int8": 255}
 POOL_UNITS: dict[str, int] = {"int16": 1, "int8": 32}
 PIXEL_UNITS = 32  # a pixel's level counts 32 at the stem, so that the middle of the range falls on a whole number
 
+LARGEST_PIXEL = 2**15 - 1  # of a stem's input in 16 bits
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class IntegerLayer:
@@ -82,6 +84,12 @@ def stem_offset(value_range: tuple[float, float]) -> int:
     """Return what a black pixel is at the stem, in units of which a level has ``PIXEL_UNITS``; zero stays zero."""
     low, high = value_range
     return int(np.rint(PIXEL_UNITS * 255 * low / (high - low)))
+
+
+def stem_limit(value_range: tuple[float, float]) -> int:
+    """Return the largest magnitude of the stem's inputs, which 16-bit kernels hold up to ``LARGEST_PIXEL``."""
+    black = stem_offset(value_range)
+    return max(abs(black), abs(black + 255 * PIXEL_UNITS))
 
 
 def stem_step(value_range: tuple[float, float]) -> float:

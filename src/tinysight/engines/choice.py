@@ -6,12 +6,11 @@ import logging
 from typing import Literal, NamedTuple, get_args
 
 from tinysight.checkpoint import Checkpoint
-from tinysight.checkpoint.integers import PIXEL_UNITS, stem_offset
+from tinysight.checkpoint.integers import LARGEST_PIXEL, stem_limit
 from tinysight.errors import EngineError, MissingExtraError, TinysightError, UsageError, printable
 
 EngineName = Literal["auto", "native", "onnx", "reference"]
 Precision = Literal["auto", "float32", "int16", "int8"]
-LARGEST_PIXEL = 2**15 - 1  # of the integer kernels' 16-bit pixels
 
 _log = logging.getLogger("tinysight")
 
@@ -53,8 +52,7 @@ def obstacle(choice: Choice, checkpoint: Checkpoint) -> TinysightError | None:
         if not supports(spec, choice.precision):
             return EngineError(f"the native engine runs depth_multiplier 1, received {spec.depth_multiplier}")
         value_range = checkpoint.card.recipe.value_range
-        black = stem_offset(value_range)
-        if choice.precision != "float32" and max(abs(black), abs(black + 255 * PIXEL_UNITS)) > LARGEST_PIXEL:
+        if choice.precision != "float32" and stem_limit(value_range) > LARGEST_PIXEL:
             return EngineError(f"engine native does not hold pictures in the range {value_range} in {choice.precision}")
     return None
 

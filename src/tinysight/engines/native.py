@@ -11,7 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinysight.checkpoint import Checkpoint
-from tinysight.checkpoint.integers import MAX_ACTIVATION, POOL_UNITS, IntegerLayer, Integers, stem_offset, stem_step
+from tinysight.checkpoint.integers import (
+    LARGEST_PIXEL,
+    MAX_ACTIVATION,
+    POOL_UNITS,
+    IntegerLayer,
+    Integers,
+    stem_limit,
+    stem_offset,
+    stem_step,
+)
 from tinysight.engines.output import Output, check_images
 from tinysight.errors import EngineError, UsageError
 from tinysight.spec import Layer, Spec, layers
@@ -158,7 +167,7 @@ def _open_integer(checkpoint: Checkpoint, threads: int, isa: str, precision: str
     spec, value_range = checkpoint.card.spec, checkpoint.card.recipe.value_range
     integers = _integers(checkpoint, precision)
     offset, highest = stem_offset(value_range), MAX_ACTIVATION[precision]
-    if max(abs(offset), abs(offset + 255 * 32)) > 2**15 - 1:
+    if stem_limit(value_range) > LARGEST_PIXEL:
         raise EngineError(f"precision {precision} does not hold pictures in the range {value_range}; use float32")
     make = _native.Int16 if precision == "int16" else _native.Int8
     units = float(np.float32(1 / stem_step(value_range)))

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tinysight.checkpoint.integers import MAX_ACTIVATION, POOL_UNITS, Integers
+from tinysight.checkpoint.integers import MAX_ACTIVATION, POOL_UNITS, Integers, stem_limit
 from tinysight.errors import EngineError
 from tinysight.preprocess.recipe import Recipe
 from tinysight.quantize.bounds import INT16_MAX, INT32_MAX, worst_lane_sums, worst_sums
-from tinysight.quantize.int16 import stem_limit
 from tinysight.spec import Layer, Spec, layers
 
 

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tinysight.checkpoint.integers import MAX_ACTIVATION, IntegerLayer, Integers, stem_offset, stem_step
+from tinysight.checkpoint.integers import MAX_ACTIVATION, IntegerLayer, Integers, stem_limit, stem_step
 from tinysight.errors import CheckpointError
 from tinysight.fold import Folded, fold
 from tinysight.preprocess.recipe import Recipe
@@ -23,12 +23,6 @@ PRECISION: Final = "int16"
 STEP = np.float32(6 / MAX_ACTIVATION[PRECISION])
 SMALLEST_SCALE = 1e-30  # of a channel whose weights are all zero
 LARGEST_WEIGHT = 1e18  # sums of a million of them are far from the end of float32
-
-
-def stem_limit(value_range: tuple[float, float]) -> int:
-    """Return the largest magnitude of the stem's inputs."""
-    offset = stem_offset(value_range)
-    return max(abs(offset), abs(offset + 255 * 32))
 
 
 def fold_checked(spec: Spec, arrays: Mapping[str, NDArray[np.float32]]) -> dict[str, Folded]:
