@@ -80,6 +80,20 @@ def make_checkpoint() -> Callable[..., Checkpoint]:
     return make
 
 
+@pytest.fixture
+def both(make_checkpoint) -> Checkpoint:
+    """A small model with probes, in float32 and in int8."""
+    from integer_models import in_both
+
+    return in_both(make_checkpoint(alpha=0.25, resolution=32, num_classes=4))
+
+
+@pytest.fixture
+def int8_only(both) -> Checkpoint:
+    """The same model in int8 alone."""
+    return Checkpoint(both.card, {}, both.integers)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of photographs and hostile files beside the repository."""

@@ -73,3 +73,10 @@ def in_int8(checkpoint: Checkpoint) -> Checkpoint:
     """Return a float model with probes, its network in int8 only."""
     both = in_both(checkpoint)
     return Checkpoint(both.card, {}, both.integers)
+
+
+def same_numbers(one, two):
+    """Assert that two models have the same arrays, in the same order."""
+    assert list(one) == list(two)
+    for name, array in one.items():
+        assert array.dtype == two[name].dtype and np.array_equal(array, two[name]), name

@@ -1,3 +1,5 @@
+"""The one-file model: written whole, read strictly."""
+
 import json
 import os
 import struct
@@ -6,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from checkpoint_bytes import parts, rebuild
 
 from tinysight.checkpoint import (
-    Card,
     Checkpoint,
     Probe,
     arrays_sha256,
@@ -16,10 +18,9 @@ from tinysight.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from tinysight.errors import CheckpointError, UsageError
+from tinysight.errors import CheckpointError
 from tinysight.labels import Label
-from tinysight.preprocess.recipe import Recipe
-from tinysight.spec import Spec, array_shapes
+from tinysight.spec import array_shapes
 
 LABELS = (Label("n1", "a cat"), Label(None, "<b>=cmd\x1b[31m"), Label(None, "crane"), Label(None, "crane"))
 
@@ -36,17 +37,6 @@ def saved(tmp_path, checkpoint):
     path = tmp_path / "model.safetensors"
     write_checkpoint(path, checkpoint)
     return path
-
-
-def header_of(path):
-    data = path.read_bytes()
-    size = struct.unpack("<Q", data[:8])[0]
-    return json.loads(data[8 : 8 + size]), data[8 + size :]
-
-
-def rebuild(path, header, body):
-    text = json.dumps(header).encode()
-    path.write_bytes(struct.pack("<Q", len(text)) + text + body)
 
 
 def test_round_trip(saved, checkpoint):
@@ -104,7 +94,7 @@ def test_a_cut_file_is_refused(saved, size):
 
 
 def test_missing_unknown_and_reshaped_arrays_are_named(saved):
-    header, body = header_of(saved)
+    header, body = parts(saved)
     for change, message in [
         (lambda h: h.pop("conv_dw_3.kernel"), r"array conv_dw_3\.kernel is missing"),
         (lambda h: h.update(extra=h["conv1.kernel"]), "array extra is not part of the network"),
@@ -120,7 +110,7 @@ def test_missing_unknown_and_reshaped_arrays_are_named(saved):
 
 
 def test_a_name_that_stands_twice_is_refused(saved):
-    header, body = header_of(saved)
+    header, body = parts(saved)
     text = json.dumps(header)[:-1] + ',"conv1.kernel":{}}'
     saved.write_bytes(struct.pack("<Q", len(text)) + text.encode() + body)
     with pytest.raises(CheckpointError, match="stands twice"):
@@ -174,39 +164,6 @@ def test_hash_depends_on_names_shapes_and_values():
     assert arrays_sha256(one) == "e4cb851f2bb9f4250a03b134ff25037f2d94e05b08b5c1ae02a0cdf33b533778"
 
 
-def test_parts_that_do_not_fit_are_refused():
-    card = dict(name="x", spec=Spec(), recipe=Recipe(), labels=None, licence="", source="")
-    with pytest.raises(CheckpointError, match="999 labels for 1000 classes"):
-        Card(**card | {"labels": tuple(Label(None, str(i)) for i in range(999))})
-    with pytest.raises(CheckpointError, match="192 px"):
-        Card(**card | {"recipe": Recipe(resolution=192)})
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"spec": {}},
-        {"recipe": None},
-        {"labels": [["n1"]]},
-        {"labels": "abcd"},
-        {"labels": 7},
-        {"name": 3},
-        {"probes": {}},
-        {"probes": [{"side_px": 0}]},
-        {"probes": [{"side_px": 2, "pixels": "####", "output": ""}]},
-        {"probes": [{"side_px": 2, "pixels": "", "output": ""}]},
-        {"unknown": 1},
-    ],
-)
-def test_a_damaged_card_is_one_line(saved, change):
-    from tinysight.checkpoint.card import card_from_json
-
-    text = read_checkpoint(saved).card.to_json()
-    with pytest.raises(CheckpointError) as caught:
-        card_from_json(json.dumps(json.loads(text) | change))
-    assert "\n" not in str(caught.value)
-
-
 @pytest.mark.parametrize("kind", ["folder", "missing", "fifo", "device"])
 def test_what_is_not_a_regular_file_is_refused_at_once(tmp_path, kind):
     path = tmp_path / "x.safetensors"
@@ -245,41 +202,6 @@ def test_wrong_arrays_are_not_written(tmp_path, checkpoint):
     assert not path.exists()
 
 
-def test_resolution_in_a_card_is_bounded():
-    with pytest.raises((UsageError, CheckpointError)):
-        Card("x", Spec(resolution=100_000), Recipe(resolution=100_000), None, "", "")
-
-
-@pytest.mark.parametrize(
-    ("part", "field", "value"),
-    [
-        ("spec", "alpha", 10**400),
-        ("spec", "bn_epsilon", 1e-320),
-        ("spec", "resolution", 10**30),
-        ("recipe", "crop_fraction", 1e-310),
-        ("recipe", "value_range", [-1e308, 1e308]),
-        (None, "name", "two\nlines"),
-        (None, "name", "\x1b[31mred"),
-        (None, "name", ""),
-        (None, "licence", "x" * 10_001),
-    ],
-)
-def test_hostile_numbers_and_names_in_a_card_are_refused(checkpoint, part, field, value):
-    from tinysight.checkpoint.card import card_from_json
-
-    fields = json.loads(checkpoint.card.to_json())
-    (fields[part] if part else fields)[field] = value
-    with pytest.raises(CheckpointError) as caught:
-        card_from_json(json.dumps(fields))
-    assert "\n" not in str(caught.value) and "\x1b" not in str(caught.value)
-
-
-def test_a_small_file_cannot_ask_for_all_memory():
-    spec = Spec(alpha=0.01, resolution=4096, depth_multiplier=200)
-    with pytest.raises(CheckpointError, match="bytes for one picture"):
-        Card("x", spec, Recipe(resolution=4096), None, "", "")
-
-
 def test_a_huge_sparse_file_is_refused_without_reading_it(saved):
     with saved.open("r+b") as file:
         file.truncate(3 << 30)
@@ -290,27 +212,3 @@ def test_a_huge_sparse_file_is_refused_without_reading_it(saved):
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
-
-
-def test_cards_of_the_same_file_are_equal(saved):
-    one, two = read_checkpoint(saved).card, read_checkpoint(saved).card
-    assert one == two and hash(one) == hash(two)
-    changed = Probe(one.probes[0].pixels, one.probes[0].output + 1)
-    assert replace(one, probes=(changed,)) != one
-
-
-def test_what_the_format_page_forbids_is_refused(saved):
-    from tinysight.checkpoint.card import card_from_json
-
-    text = read_checkpoint(saved).card.to_json()
-    fields = json.loads(text)
-    twice = text.replace('{"labels"', '{"name":"x","labels"', 1)
-    assert twice != text
-    with pytest.raises(CheckpointError, match="stands twice"):
-        card_from_json(twice)
-    with pytest.raises(CheckpointError, match="exactly the keys"):
-        card_from_json(json.dumps(fields | {"probes": [fields["probes"][0] | {"extra": 1}]}))
-    with pytest.raises(CheckpointError, match="each probe must have 4 outputs"):
-        card_from_json(json.dumps(fields | {"probes": [fields["probes"][0] | {"output": ""}]}))
-    with pytest.raises(CheckpointError, match="wnid or null"):
-        card_from_json(json.dumps(fields | {"labels": ["ab", "cd", "ef", "gh"]}))

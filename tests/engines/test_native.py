@@ -11,69 +11,27 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lively_models import SPECS, assert_references_answers, lively, pictures
 
-from tinysight.checkpoint import Card, Checkpoint
 from tinysight.cli import run
 from tinysight.engines import onnx, open_engine
 from tinysight.engines.native import NativeEngine, available_isas, is_built, supports
 from tinysight.engines.reference import ReferenceEngine
 from tinysight.errors import EngineError, UsageError
-from tinysight.preprocess.recipe import Recipe
-from tinysight.spec import Spec, array_shapes
+from tinysight.spec import Spec
 
 pytestmark = pytest.mark.skipif(not is_built(), reason="the package was built without a C++ compiler")
 ISAS = available_isas() if is_built() else ()
 
 
-def lively(spec, seed=0):
-    """Random weights under which features and logits depend on the picture and reach both ends of 0..6."""
-    rng = np.random.default_rng(seed)
-    arrays = {}
-    for name, shape in array_shapes(spec).items():
-        if name.endswith("kernel"):
-            fan_in = np.prod(shape[:2]) if "_dw_" in name else np.prod(shape[:3])
-            values = rng.normal(0, np.sqrt(3 / fan_in), shape)
-        elif name.endswith(("gamma", "moving_variance")):
-            values = rng.uniform(0.5, 1.5, shape)
-        else:
-            values = rng.normal(0, 0.5, shape)
-        arrays[name] = values.astype(np.float32)
-    return Checkpoint(Card("x", spec, Recipe(resolution=spec.resolution), None, "", ""), arrays)
-
-
-def pictures(spec, count=1, seed=0):
-    side = spec.resolution
-    return np.random.default_rng(seed).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
-
-
-def assert_same(given, expected):
-    """Logits within 1e-4; single features may be further apart, where rounding has come through 27 layers."""
-    np.testing.assert_allclose(given.features, expected.features, atol=1e-3)
-    np.testing.assert_allclose(given.embedding, expected.embedding, atol=1e-4)
-    if expected.logits is None:
-        assert given.logits is None
-    else:
-        np.testing.assert_allclose(given.logits, expected.logits, atol=1e-4, rtol=1e-4)
-
-
 @pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"alpha": 1.0, "resolution": 128},
-        {"alpha": 0.25, "resolution": 224},
-        {"alpha": 0.35, "resolution": 97, "padding": "same"},
-        {"alpha": 0.35, "resolution": 97, "padding": "keras"},
-        {"alpha": 0.02, "resolution": 33, "padding": "symmetric", "num_classes": 1},
-        {"alpha": 1.3, "resolution": 45, "include_top": False},
-    ],
-)
+@pytest.mark.parametrize("fields", SPECS)
 def test_logits_and_features_are_the_references(fields, isa):
     checkpoint = lively(Spec(**fields))
     images = pictures(checkpoint.card.spec, 2)
     engine = NativeEngine(checkpoint, 2, isa)
     assert engine.isa == isa
-    assert_same(engine.run(images), ReferenceEngine(checkpoint).run(images))
+    assert_references_answers(engine.run(images), ReferenceEngine(checkpoint).run(images))
 
 
 @settings(max_examples=30, deadline=None)
@@ -88,7 +46,7 @@ def test_logits_and_features_are_the_references(fields, isa):
 def test_random_specs(alpha, resolution, classes, padding, top, isa):
     spec = Spec(alpha=alpha, resolution=resolution, num_classes=classes, padding=padding, include_top=top)
     checkpoint, images = lively(spec), pictures(spec)
-    assert_same(NativeEngine(checkpoint, 1, isa).run(images), ReferenceEngine(checkpoint).run(images))
+    assert_references_answers(NativeEngine(checkpoint, 1, isa).run(images), ReferenceEngine(checkpoint).run(images))
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -136,7 +94,10 @@ def test_a_forked_process_has_threads_of_its_own():
     expected = engine.run(images).logits
     code = (
         "import os, sys, signal; sys.path.insert(0, sys.argv[1])\n"
-        "from test_native import *\n"
+        "import numpy as np\n"
+        "from lively_models import lively, pictures\n"
+        "from tinysight.engines.native import NativeEngine\n"
+        "from tinysight.spec import Spec\n"
         "c = lively(Spec(alpha=0.25, resolution=64, num_classes=5))\n"
         "e, x = NativeEngine(c, 2), pictures(c.card.spec)\n"
         "a = e.run(x).logits; pid = os.fork()\n"
@@ -144,7 +105,7 @@ def test_a_forked_process_has_threads_of_its_own():
         "    signal.alarm(20); os._exit(0 if np.array_equal(e.run(x).logits, a) else 1)\n"
         "assert os.waitpid(pid, 0)[1] == 0\n"
     )
-    subprocess.run([sys.executable, "-c", code, str(Path(__file__).parent)], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code, str(Path(__file__).parent.parent)], check=True, timeout=60)
     assert np.array_equal(engine.run(images).logits, expected)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rounded import rounded
-from test_native import lively, pictures
+from integer_models import in_both
+from lively_models import SPECS, lively, pictures
 
 from tinysight.checkpoint import Checkpoint
 from tinysight.checkpoint.integers import Integers
@@ -41,19 +41,9 @@ def assert_same_bits(given, expected):
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"alpha": 1.0, "resolution": 128},
-        {"alpha": 0.25, "resolution": 224},
-        {"alpha": 0.35, "resolution": 97, "padding": "same"},
-        {"alpha": 0.35, "resolution": 97, "padding": "keras"},
-        {"alpha": 0.02, "resolution": 33, "padding": "symmetric", "num_classes": 1},
-        {"alpha": 1.3, "resolution": 45, "include_top": False},
-    ],
-)
+@pytest.mark.parametrize("fields", SPECS)
 def test_the_bits_of_numpy_for_any_instruction_set_threads_and_batch(fields, precision):
-    checkpoint = rounded(lively(Spec(**fields)))
+    checkpoint = in_both(lively(Spec(**fields)))
     images = pictures(checkpoint.card.spec, 3)
     expected = in_numpy(checkpoint, precision).run(images)
     assert len(np.unique(expected.features)) > 20  # the picture has come through
@@ -80,14 +70,14 @@ def test_random_specs(alpha, resolution, classes, padding, top, isa, precision, 
     spec = Spec(alpha=alpha, resolution=resolution, num_classes=classes, padding=padding, include_top=top)
     plain = lively(spec)
     card = replace(plain.card, recipe=Recipe(resolution, value_range=value_range))
-    checkpoint, images = rounded(Checkpoint(card, plain.arrays)), pictures(spec)
+    checkpoint, images = in_both(Checkpoint(card, plain.arrays)), pictures(spec)
     engine = NativeEngine(checkpoint, 2, isa, precision)
     assert_same_bits(engine.run(images), in_numpy(checkpoint, precision).run(images))
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_float_values_are_rounded_to_pixels_and_clipped_to_the_range(precision):
-    checkpoint = rounded(lively(Spec(alpha=0.25, resolution=64, num_classes=5)))
+    checkpoint = in_both(lively(Spec(alpha=0.25, resolution=64, num_classes=5)))
     images = pictures(checkpoint.card.spec, 2)
     engine = NativeEngine(checkpoint, precision=precision)
     expected = engine.run(images)
@@ -134,7 +124,7 @@ def saturating(checkpoint, seed=0):
 
 @pytest.mark.parametrize("isa", ISAS)
 def test_lanes_filled_to_the_bound_do_not_overflow(isa):
-    checkpoint = saturating(rounded(lively(Spec(alpha=0.25, resolution=40, num_classes=5))))
+    checkpoint = saturating(in_both(lively(Spec(alpha=0.25, resolution=40, num_classes=5))))
     images = pictures(checkpoint.card.spec)
     expected = in_numpy(checkpoint, "int8").run(images)
     assert ((expected.features > 0) & (expected.features < 6)).mean() > 0.1  # sums that have not met either end
@@ -150,7 +140,7 @@ def with_kernel(checkpoint, name, kernel):
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("inputs", [(0, 1, 4, 5), (2, 3, 6, 7), (10, 11, 14, 15)])
 def test_one_unit_beyond_a_lane_is_refused(inputs, sign):
-    checkpoint = rounded(lively(Spec(alpha=0.5, resolution=32, num_classes=5)))
+    checkpoint = in_both(lively(Spec(alpha=0.5, resolution=32, num_classes=5)))
     kernel = np.zeros_like(checkpoint.integers.layers["conv_pw_3"].kernel)
     kernel[0, 0, inputs, 7] = np.array([32, 32, 32, 32]) * sign
     NativeEngine(with_kernel(checkpoint, "conv_pw_3", kernel), precision="int8")
@@ -161,7 +151,7 @@ def test_one_unit_beyond_a_lane_is_refused(inputs, sign):
 
 @pytest.mark.parametrize(("name", "kernel_value"), [("conv1", 2**15 - 1), ("conv_dw_2", 2**15 - 1)])
 def test_16_bit_kernels_of_few_taps_fit_whatever_they_hold(name, kernel_value):
-    checkpoint = rounded(lively(Spec(alpha=0.25, resolution=32, num_classes=5)))
+    checkpoint = in_both(lively(Spec(alpha=0.25, resolution=32, num_classes=5)))
     kernel = np.full_like(checkpoint.integers.layers[name].kernel, kernel_value)
     if name == "conv1":  # 27 x 32767 x 8160 does not
         with pytest.raises(EngineError, match="32-bit sums"):
@@ -176,7 +166,7 @@ def test_what_cannot_be_had_is_refused():
     plain = lively(Spec(alpha=0.25, resolution=32))
     with pytest.raises(EngineError, match="no int8 arrays; make them with: tinysight quantize"):
         NativeEngine(plain, precision="int8")
-    only = Checkpoint(plain.card, {}, rounded(plain).integers)
+    only = Checkpoint(plain.card, {}, in_both(plain).integers)
     for precision in ("float32", "int16"):
         with pytest.raises(EngineError, match=f"no float32 arrays, which precision {precision} is made from"):
             NativeEngine(only, precision=precision)

@@ -9,48 +9,23 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lively_models import assert_references_answers, lively, pictures
 
 import tinysight
-from tinysight.checkpoint import Card, Checkpoint
+from tinysight.checkpoint import Checkpoint
 from tinysight.engines import check_probe
 from tinysight.engines.native import default_threads
 from tinysight.engines.onnx import OnnxEngine, is_installed
 from tinysight.engines.reference import ReferenceEngine
 from tinysight.errors import EngineError, MissingExtraError, UsageError
-from tinysight.preprocess.recipe import Recipe
 from tinysight.preprocess.scale import scale
-from tinysight.spec import Spec, array_shapes
+from tinysight.spec import Spec
 
 needs_onnx = pytest.mark.skipif(not is_installed(), reason="needs onnx and onnxruntime")
 
 
-def lively(spec, seed=0):
-    """Random weights under which features and logits depend on the picture and reach both ends of 0..6."""
-    rng = np.random.default_rng(seed)
-    arrays = {}
-    for name, shape in array_shapes(spec).items():
-        if name.endswith("kernel"):
-            values = rng.normal(0, np.sqrt(3 / np.prod(shape[:2] if "_dw_" in name else shape[:3])), shape)
-        elif name.endswith(("gamma", "moving_variance")):
-            values = rng.uniform(0.5, 1.5, shape)
-        else:
-            values = rng.normal(0, 0.5, shape)
-        arrays[name] = values.astype(np.float32)
-    return Checkpoint(Card("x", spec, Recipe(resolution=spec.resolution), None, "", ""), arrays)
-
-
-def pictures(spec, count=1, seed=0):
-    side = spec.resolution
-    return np.random.default_rng(seed).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
-
-
-def assert_references_answers(checkpoint, images, threads=1):
-    given, expected = OnnxEngine(checkpoint, threads).run(images), ReferenceEngine(checkpoint).run(images)
-    np.testing.assert_allclose(given.features, expected.features, atol=1e-3)
-    np.testing.assert_allclose(given.embedding, expected.embedding, atol=1e-4)
-    assert (given.logits is None) == (expected.logits is None)
-    if expected.logits is not None:
-        np.testing.assert_allclose(given.logits, expected.logits, atol=1e-4)
+def check(checkpoint, images, threads=1):
+    assert_references_answers(OnnxEngine(checkpoint, threads).run(images), ReferenceEngine(checkpoint).run(images))
 
 
 @needs_onnx
@@ -73,13 +48,13 @@ def test_random_specs(alpha, resolution, classes, padding, top, multiplier, thre
         include_top=top,
         depth_multiplier=multiplier,
     )
-    assert_references_answers(lively(spec, seed=resolution), pictures(spec, 2, seed=classes), threads)
+    check(lively(spec, seed=resolution), pictures(spec, 2, seed=classes), threads)
 
 
 @needs_onnx
 @pytest.mark.weights
 def test_the_real_weights(real_checkpoint):
-    assert_references_answers(real_checkpoint, pictures(real_checkpoint.card.spec))
+    check(real_checkpoint, pictures(real_checkpoint.card.spec))
     engine = OnnxEngine(real_checkpoint)
     assert (engine.name, engine.precision, engine.spec) == ("onnx", "float32", real_checkpoint.card.spec)
     assert all(check_probe(engine, probe) < 1e-5 for probe in real_checkpoint.card.probes)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from integer_models import in_both, in_int8, with_probes
+from integer_models import in_int8, with_probes
 
 from tinysight.checkpoint import Checkpoint
 from tinysight.checkpoint.integers import IntegerLayer
@@ -22,16 +22,6 @@ HERE = {"native": True, "onnx": True}
 @pytest.fixture
 def floats(make_checkpoint):
     return with_probes(make_checkpoint(alpha=0.25, resolution=32, num_classes=5))
-
-
-@pytest.fixture
-def both(make_checkpoint):
-    return in_both(make_checkpoint(alpha=0.25, resolution=32, num_classes=5))
-
-
-@pytest.fixture
-def int8(both):
-    return Checkpoint(both.card, {}, both.integers)
 
 
 @pytest.fixture
@@ -70,12 +60,12 @@ def test_the_order_is_the_one_that_is_written_down(both):
     [
         ("both", {"native": True, "onnx": True}, ("native", "int8")),
         ("floats", {"native": True, "onnx": True}, ("native", "int16")),
-        ("int8", {"native": True, "onnx": True}, ("native", "int8")),
+        ("int8_only", {"native": True, "onnx": True}, ("native", "int8")),
         ("both", {"onnx": True}, ("onnx", "float32")),
-        ("int8", {"onnx": True}, ("reference", "int8")),
+        ("int8_only", {"onnx": True}, ("reference", "int8")),
         ("both", {}, ("reference", "float32")),
         ("floats", {}, ("reference", "float32")),
-        ("int8", {}, ("reference", "int8")),
+        ("int8_only", {}, ("reference", "int8")),
     ],
 )
 def test_auto_takes_the_first_that_the_machine_has(request, machine, model, has, chosen):
@@ -103,10 +93,10 @@ def test_what_is_asked_for_is_taken(machine, both, name, precision, chosen):
 @pytest.mark.parametrize(
     ("model", "has", "name", "precision", "message"),
     [
-        ("int8", HERE, "auto", "float32", "holds int8, not float32; open the file with the float32 weights"),
-        ("int8", HERE, "native", "int16", "holds int8, not int16; open the file"),
+        ("int8_only", HERE, "auto", "float32", "holds int8, not float32; open the file with the float32 weights"),
+        ("int8_only", HERE, "native", "int16", "holds int8, not int16; open the file"),
         ("floats", HERE, "auto", "int8", "holds int16, float32, not int8; make one that does with: tinysight quantize"),
-        ("int8", HERE, "onnx", "auto", "engine onnx computes in float32; the file of model .* holds int8"),
+        ("int8_only", HERE, "onnx", "auto", "engine onnx computes in float32; the file of model .* holds int8"),
         ("both", HERE, "onnx", "int16", "engine onnx computes in float32, not int16"),
         ("both", {}, "native", "auto", "no native engine: it was built without"),
         ("both", {}, "native", "int8", "no native engine: it was built without"),
@@ -174,17 +164,17 @@ def test_every_engine_in_every_precision_is_what_it_says(both, name, precision):
 
 
 @pytest.mark.parametrize("name", ["reference", "native"])
-def test_int8_is_checked_against_its_own_outputs(int8, name):
+def test_int8_is_checked_against_its_own_outputs(int8_only, name):
     if name == "native" and not native.is_built():
         pytest.skip("needs the native engine")
-    outputs = int8.integers.probe_outputs.copy()
+    outputs = int8_only.integers.probe_outputs.copy()
     outputs[0, 2] += 2e-4 * max(1, np.abs(outputs[0]).max())
-    changed = Checkpoint(int8.card, {}, replace(int8.integers, probe_outputs=outputs))
+    changed = Checkpoint(int8_only.card, {}, replace(int8_only.integers, probe_outputs=outputs))
     with pytest.raises(EngineError, match=r"\(int8\) fails the model's own probe"):
         open_engine(changed, name)
-    second = int8.integers.probe_outputs.copy()
+    second = int8_only.integers.probe_outputs.copy()
     second[1, 0] += 1
-    changed = Checkpoint(int8.card, {}, replace(int8.integers, probe_outputs=second))
+    changed = Checkpoint(int8_only.card, {}, replace(int8_only.integers, probe_outputs=second))
     engine = open_engine(changed, name)  # opening runs the first probe only
     with pytest.raises(EngineError, match="fails the model's own probe"):
         check_probes(engine, changed)
@@ -206,25 +196,25 @@ def test_another_padding_is_found_in_every_precision(both):
         ("conv_preds", None, None),  # the control: nothing changed
     ],
 )
-def test_weights_whose_sums_can_overflow_are_refused(int8, name, layer, value, message):
+def test_weights_whose_sums_can_overflow_are_refused(int8_only, name, layer, value, message):
     if name == "native" and not native.is_built():
         pytest.skip("needs the native engine")
-    kernel = int8.integers.layers[layer].kernel.copy()
+    kernel = int8_only.integers.layers[layer].kernel.copy()
     if value is None:
-        open_engine(with_kernel(int8, layer, kernel), name)
+        open_engine(with_kernel(int8_only, layer, kernel), name)
         return
     kernel[..., 0] = value
     with pytest.raises(EngineError, match=f"not safe: .*{message if name == 'reference' else 'channel 0'}"):
-        open_engine(with_kernel(int8, layer, kernel), name)
+        open_engine(with_kernel(int8_only, layer, kernel), name)
 
 
-def test_sums_beyond_32_bits_are_refused(int8):
-    kernel = np.zeros_like(int8.integers.layers["conv1"].kernel)
+def test_sums_beyond_32_bits_are_refused(int8_only):
+    kernel = np.zeros_like(int8_only.integers.layers["conv1"].kernel)
     largest = 4080 * 32767  # a pixel's largest magnitude under the default range, times the largest weight
     fitting = (2**31 - 1) // largest
     kernel.reshape(27, -1)[:fitting, 1] = 32767
-    check_sums(int8.card.spec, int8.card.recipe, with_kernel(int8, "conv1", kernel).integers)
+    check_sums(int8_only.card.spec, int8_only.card.recipe, with_kernel(int8_only, "conv1", kernel).integers)
     kernel.reshape(27, -1)[fitting, 1] = -32767  # pixels have both signs, so its sign does not matter
     message = rf"layer conv1, output 1: a sum can reach {largest * (fitting + 1)}, beyond 2147483647"
     with pytest.raises(EngineError, match=message):
-        open_engine(with_kernel(int8, "conv1", kernel), "reference")
+        open_engine(with_kernel(int8_only, "conv1", kernel), "reference")

@@ -6,8 +6,8 @@ What it has to catch is a compiler that keeps sums in memory: int16 was then slo
 import time
 
 import pytest
-from rounded import rounded
-from test_native import lively, pictures
+from integer_models import in_both
+from lively_models import lively, pictures
 
 from tinysight.engines.native import NativeEngine, available_isas, is_built
 from tinysight.spec import Spec
@@ -32,7 +32,7 @@ ROUNDS, ATTEMPTS = 15, 6
 
 @pytest.fixture(scope="module")
 def checkpoint():
-    return rounded(lively(Spec()))
+    return in_both(lively(Spec()))
 
 
 def least_times(engines, images):
