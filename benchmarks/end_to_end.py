@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from avx2_only import AS_IS, AVX2_ONLY, MODES, why_not
-from jobs import PACKAGES, run_job
+from jobs import PACKAGES, run_job, run_options, wanted_modes
 from peers import MODULES, missing, peer
 
 from tinysight.benchmark import fingerprint
@@ -29,20 +28,12 @@ VARIANTS = {
 
 
 @click.command()
-@click.argument("folder", type=click.Path(exists=True, file_okay=False))
-@click.option("--work", type=click.Path(path_type=Path), required=True, help="Keeps converted models between runs.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
-@click.option("--model", default="mobilenet_v1_1.0_224")
-@click.option("--calibration", type=click.Path(exists=True, file_okay=False), help="Other photographs to calibrate on.")
-@click.option("--tensorflow", metavar="PYTHON", help="A Python that has TensorFlow, to write LiteRT's files once.")
+@run_options
 @click.option("--peers", "chosen", default=",".join(VARIANTS), show_default=True)
-@click.option("--modes", default="both", type=click.Choice(["both", *MODES]), show_default=True)
 @click.option("--rounds", default=3, show_default=True)
 def main(folder: str, work: Path, output: Path, chosen: str, modes: str, **options: Any) -> None:
     """Measure all programs that are installed against ours."""
-    work.mkdir(parents=True, exist_ok=True)
-    reason = why_not(work)
-    wanted = [mode for mode in MODES if modes in ("both", mode) and (mode == AS_IS or reason is None)]
+    wanted, not_possible = wanted_modes(modes, work)
     present = [module for module in MODULES if module in chosen.split(",") and not missing(module)]
     results = []
     for mode in wanted:
@@ -56,7 +47,7 @@ def main(folder: str, work: Path, output: Path, chosen: str, modes: str, **optio
                 "model": options["model"],
                 "machine": fingerprint(PACKAGES),
                 "rounds": options["rounds"],
-                "not_possible": {} if reason is None else {AVX2_ONLY: reason},
+                "not_possible": not_possible,
                 "pairings": results,
             }
             output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

@@ -6,17 +6,49 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from avx2_only import environment
+import click
+from avx2_only import AS_IS, AVX2_ONLY, MODES, environment, why_not
 from avx2_only.vector_state import vector_state
 from peers import QUIET
+
+from tinysight.spec import DEFAULT_MODEL
 
 PACKAGES = (
     *("tinysight", "numpy", "pillow", "onnxruntime", "onnx", "openvino", "nncf", "ai-edge-litert", "torch", "keras"),
 )
 LOOK_S = 0.5
+FOLDER = click.Path(exists=True, file_okay=False)
+
+
+def run_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add what every command that measures other programs is told: pictures, folders, model, calibration, modes."""
+    for decorate in (
+        click.option("--modes", default="both", type=click.Choice(["both", *MODES]), show_default=True),
+        click.option(
+            "--tensorflow", metavar="PYTHON", help="A Python that has TensorFlow, to write LiteRT's files once."
+        ),
+        click.option("--calibration", type=FOLDER, help="Other photographs to calibrate on."),
+        click.option("--model", default=DEFAULT_MODEL),
+        click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True),
+        click.option(
+            "--work", type=click.Path(path_type=Path), required=True, help="Keeps converted models between runs."
+        ),
+        click.argument("folder", type=FOLDER),
+    ):
+        command = decorate(command)
+    return command
+
+
+def wanted_modes(modes: str, work: Path) -> tuple[list[str], dict[str, str]]:
+    """Return the modes that were asked for and are possible here, and why the others are not."""
+    work.mkdir(parents=True, exist_ok=True)
+    reason = why_not(work)
+    wanted = [mode for mode in MODES if modes in ("both", mode) and (mode == AS_IS or reason is None)]
+    return wanted, {} if reason is None else {AVX2_ONLY: reason}
 
 
 def run_job(script: str, job: dict[str, Any], mode: str) -> dict[str, Any]:

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from avx2_only import AS_IS, AVX2_ONLY, MODES, why_not
-from jobs import PACKAGES, run_job
+from jobs import PACKAGES, run_job, run_options, wanted_modes
 from peers import MODULES, missing, peer
 
 from tinysight.benchmark import fingerprint
@@ -46,22 +45,14 @@ def describe(fields: dict[str, Any], found: dict[str, Any]) -> str:
 
 
 @click.command()
-@click.argument("folder", type=click.Path(exists=True, file_okay=False))
-@click.option("--work", type=click.Path(path_type=Path), required=True, help="Keeps converted models between runs.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
-@click.option("--model", default="mobilenet_v1_1.0_224")
-@click.option("--calibration", type=click.Path(exists=True, file_okay=False), help="Other photographs to calibrate on.")
-@click.option("--tensorflow", metavar="PYTHON", help="A Python that has TensorFlow, to write LiteRT's files once.")
+@run_options
 @click.option("--peers", "chosen", default=",".join(MODULES), show_default=True)
 @click.option("--threads", default="1,2", show_default=True)
-@click.option("--modes", default="both", type=click.Choice(["both", *MODES]), show_default=True)
 @click.option("--rounds", default=15, show_default=True)
 @click.option("--seconds", default=0.3, show_default=True, help="Length of a turn.")
 def main(folder: str, work: Path, output: Path, chosen: str, threads: str, modes: str, **options: Any) -> None:
     """Measure all programs that are installed against our engines."""
-    work.mkdir(parents=True, exist_ok=True)
-    reason = why_not(work)
-    wanted = [mode for mode in MODES if modes in ("both", mode) and (mode == AS_IS or reason is None)]
+    wanted, not_possible = wanted_modes(modes, work)
     absent = {peer(module).NAME: missing(module) for module in chosen.split(",") if missing(module)}
     present = [module for module in chosen.split(",") if not missing(module)]
     common = {"folder": folder, "work": str(work), **options}
@@ -78,7 +69,7 @@ def main(folder: str, work: Path, output: Path, chosen: str, threads: str, modes
             "machine": fingerprint(PACKAGES),
             "plan": {"rounds": options["rounds"], "turn_s": options["seconds"]},
             "not_installed": absent,
-            "not_possible": {} if reason is None else {AVX2_ONLY: reason},
+            "not_possible": not_possible,
             "pairings": results,
         }
         output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

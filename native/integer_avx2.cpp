@@ -81,13 +81,18 @@ inline __m256i dot_quads(__m256i sum, __m256i a, __m256i b) { return _mm256_dpbu
 #else
 constexpr int kTall8 = 4, kQuads = 2;
 inline __m256i dot(__m256i sum, __m256i a, __m256i b) { return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b)); }
-__m256i dot_quads(__m256i sum, __m256i a, __m256i b);  // not used
 #endif
 
 template <class W>
 inline void dot_one(I32x16& sums, Splat a, const Group& b) {
-  sums.left = sizeof(W) == 1 ? dot_quads(sums.left, a, b.left) : dot(sums.left, a, b.left);
-  sums.right = sizeof(W) == 1 ? dot_quads(sums.right, a, b.right) : dot(sums.right, a, b.right);
+#if defined(__AVXVNNI__)
+  if constexpr (sizeof(W) == 1) {
+    sums = {dot_quads(sums.left, a, b.left), dot_quads(sums.right, a, b.right)};
+    return keep(sums);
+  }
+#endif
+  static_assert(sizeof(W) == 2 || kQuads == 1, "quads go two by two here");
+  sums = {dot(sums.left, a, b.left), dot(sums.right, a, b.right)};
   keep(sums);
 }
 

@@ -31,7 +31,6 @@ inline void dot_one(I32x16& sums, Splat a, const Group& b) {
     sums = _mm512_dpwssd_epi32(sums, a, b);
   }
 }
-void dot_two(I32x16&, Splat, const Group&, Splat, const Group&);  // not used
 
 inline __m512i widen(const std::int16_t* p) {
   return _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));

@@ -84,7 +84,23 @@ struct Float32 {
   }
 };
 
-// What int16 and int8 share; A is the type of an activation, W of a pointwise weight.
+// The kernel for each combination of types.
+inline void multiply(const Kernels& k, const IntegerProduct<std::int16_t, std::int16_t, std::int16_t>& p) {
+  k.integers.product_i16(p);
+}
+inline void multiply(const Kernels& k, const IntegerProduct<std::int16_t, std::int16_t, std::uint8_t>& p) {
+  k.integers.product_i16_u8(p);
+}
+inline void multiply(const Kernels& k, const IntegerProduct<std::int16_t, std::int16_t, float>& p) {
+  k.integers.product_i16_float(p);
+}
+inline void multiply(const Kernels& k, const IntegerProduct<std::uint8_t, std::int8_t, std::uint8_t>& p) {
+  k.integers.product_u8(p);
+}
+inline void convolve(const Kernels& k, const IntegerDepthwise<std::int16_t>& d) { k.integers.depthwise_i16(d); }
+inline void convolve(const Kernels& k, const IntegerDepthwise<std::uint8_t>& d) { k.integers.depthwise_u8(d); }
+
+// int16 and int8; A is the type of an activation, W of a pointwise weight.
 template <class A, class W>
 struct Integer {
   using Activation = A;
@@ -141,7 +157,18 @@ struct Integer {
     p.rescale.multiplier += first;
     p.rescale.addend += first;
     p.columns = columns;
-    k.integers.product_i16_float(p);
+    multiply(k, p);
+  }
+  static void run(const Kernels& k, const Depthwise<std::int16_t>& d, const Tile<A>& t, const A* zeros, int highest) {
+    convolve(k, IntegerDepthwise<A>{t.input, t.side, t.side, d.channels, d.weights.data(), rescale(d, highest), zeros, t.stride, t.pad,
+                 t.out_side, t.first, t.last, t.output});
+  }
+  static void dense(const Kernels& k, const Dense<W>& d, const A* a, int rows, A* c, int highest) {
+    multiply(k, product(d, a, rows, c, highest));
+  }
+  static void stem(const Kernels& k, const Dense<std::int16_t>& d, const Patches<std::int16_t>& p, int rows, A* c,
+                   int highest) {
+    multiply(k, product(d, p, rows, c, highest));
   }
   static void pool(const A* features, int cells, int channels, float units, std::int16_t* mean) {
     const float each = units / static_cast<float>(cells);
@@ -160,36 +187,7 @@ struct Integer {
   }
 };
 
-struct Int16 : Integer<std::int16_t, std::int16_t> {
-  static void run(const Kernels& k, const Depthwise<std::int16_t>& d, const Tile<std::int16_t>& t,
-                  const std::int16_t* zeros, int highest) {
-    k.integers.depthwise_i16({t.input, t.side, t.side, d.channels, d.weights.data(), rescale(d, highest), zeros, t.stride,
-                              t.pad, t.out_side, t.first, t.last, t.output});
-  }
-  static void dense(const Kernels& k, const Dense<std::int16_t>& d, const std::int16_t* a, int rows, std::int16_t* c,
-                    int highest) {
-    k.integers.product_i16(product(d, a, rows, c, highest));
-  }
-  static void stem(const Kernels& k, const Dense<std::int16_t>& d, const Patches<std::int16_t>& p, int rows,
-                   std::int16_t* c, int highest) {
-    k.integers.product_i16(product(d, p, rows, c, highest));
-  }
-};
-
-struct Int8 : Integer<std::uint8_t, std::int8_t> {
-  static void run(const Kernels& k, const Depthwise<std::int16_t>& d, const Tile<std::uint8_t>& t,
-                  const std::uint8_t* zeros, int highest) {
-    k.integers.depthwise_u8({t.input, t.side, t.side, d.channels, d.weights.data(), rescale(d, highest), zeros, t.stride,
-                             t.pad, t.out_side, t.first, t.last, t.output});
-  }
-  static void dense(const Kernels& k, const Dense<std::int8_t>& d, const std::uint8_t* a, int rows, std::uint8_t* c,
-                    int highest) {
-    k.integers.product_u8(product(d, a, rows, c, highest));
-  }
-  static void stem(const Kernels& k, const Dense<std::int16_t>& d, const Patches<std::int16_t>& p, int rows,
-                   std::uint8_t* c, int highest) {
-    k.integers.product_i16_u8(product(d, p, rows, c, highest));
-  }
-};
+using Int16 = Integer<std::int16_t, std::int16_t>;
+using Int8 = Integer<std::uint8_t, std::int8_t>;
 
 }  // namespace tinysight
