@@ -1,6 +1,6 @@
 """Share of photographs that a model names right, for each recipe.
 
-    python benchmarks/accuracy.py FOLDER [--model MODEL] [--recipe center --recipe keras]
+    python benchmarks/accuracy.py FOLDER [--model MODEL] [--recipe center --recipe keras] [--precision int8]
 
 FOLDER holds photographs and ``labels.csv`` with the columns ``file,index``. Prints one JSON object a recipe: top-1 and
 top-5 with Wilson's 95 % interval. Photographs from a training set overstate accuracy; differences between recipes still
@@ -28,9 +28,9 @@ def wilson(hits: int, count: int, z: float = 1.96) -> tuple[float, float]:
     return round(100 * (centre - half), 1), round(100 * (centre + half), 1)
 
 
-def measure(folder: Path, model: str, recipe: str) -> dict[str, object]:
+def measure(folder: Path, model: str, recipe: str, precision: str) -> dict[str, object]:
     """Classify every photograph and compare with its label."""
-    classifier = Classifier(model, recipe=recipe)
+    classifier = Classifier(model, recipe=recipe, precision=precision)
     top1 = top5 = unreadable = count = 0
     with (folder / "labels.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
@@ -46,6 +46,7 @@ def measure(folder: Path, model: str, recipe: str) -> dict[str, object]:
     return {
         "model": classifier.card.name,
         "recipe": recipe,
+        "precision": classifier.precision,
         "images": count,
         "unreadable": unreadable,
         "top1": round(100 * top1 / count, 1),
@@ -59,10 +60,11 @@ def measure(folder: Path, model: str, recipe: str) -> dict[str, object]:
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--model", default="mobilenet_v1_1.0_224")
 @click.option("--recipe", "recipes", multiple=True, default=tuple(RECIPES))
-def main(folder: Path, model: str, recipes: tuple[str, ...]) -> None:
+@click.option("--precision", default="float32")
+def main(folder: Path, model: str, recipes: tuple[str, ...], precision: str) -> None:
     """Measure FOLDER with each recipe."""
     for recipe in recipes:
-        click.echo(json.dumps(measure(folder, model, recipe)))
+        click.echo(json.dumps(measure(folder, model, recipe, precision)))
 
 
 if __name__ == "__main__":

@@ -20,8 +20,8 @@ from peers import QUIET, missing
 from peers.material import Material
 from peers.onnx_runtime import quantized
 
+from tinysight.agreement import read_photographs
 from tinysight.benchmark import Watch, fingerprint, measure_commands
-from tinysight.benchmark.quality import read_photographs
 from tinysight.benchmark.rows import noise_fields, process_row
 from tinysight.models import open_model
 

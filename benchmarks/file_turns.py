@@ -18,10 +18,10 @@ from typing import Any
 from pipelines import go, ours, pool, theirs
 from turns import read_setting
 
+from tinysight.agreement import listed
 from tinysight.benchmark import Watch, compare
 from tinysight.benchmark.end_to_end import Throughput
 from tinysight.benchmark.machine import processors
-from tinysight.benchmark.quality import listed
 from tinysight.benchmark.rows import noise_fields, throughput_row
 
 WAYS = ("threads", "processes")

@@ -20,11 +20,11 @@ from avx2_only import build
 from tinysight.benchmark import Plan, Watch, fingerprint, interleave, summarise
 from tinysight.benchmark.machine import OUR_PACKAGES
 from tinysight.benchmark.own import open_precisions, own_contender
-from tinysight.benchmark.quality import drawn
 from tinysight.benchmark.rows import noise_fields
 from tinysight.costs import network_cost
 from tinysight.engines.native import NativeEngine, available_isas
 from tinysight.models import open_model
+from tinysight.quantize import synthetic_pictures
 from tinysight.spec import Spec
 
 HERE = Path(__file__).parent
@@ -58,7 +58,7 @@ def measure(work: Path, model: str, rounds: int, seconds: float) -> dict[str, An
     """Time every precision and instruction set on one thread, with the peak before and after each round."""
     checkpoints = open_precisions(lambda precision: open_model(model, precision=precision), None).checkpoints
     spec = next(iter(checkpoints.values())).card.spec
-    image, mult_adds = drawn(spec.resolution, 1), network_cost(spec).mult_adds
+    image, mult_adds = synthetic_pictures(spec.resolution, 1), network_cost(spec).mult_adds
     opened = {
         (isa, precision): own_contender(checkpoint, "native", precision, 1, isa)
         for isa in available_isas()

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from peers import peer
 from peers.material import Material
 
+from tinysight.agreement import Photographs, read_photographs, same_answers, top1
 from tinysight.benchmark import Contender, Plan, compare, interleave
 from tinysight.benchmark.own import open_precisions, own_contenders
-from tinysight.benchmark.quality import Photographs, read_photographs, same_answers, top1
 from tinysight.benchmark.rows import noise_fields, timing_rows
 from tinysight.models import open_model
 

@@ -10,7 +10,7 @@ import pytest
 from integer_models import in_both
 
 from tinysight.checkpoint import Checkpoint, write_checkpoint
-from tinysight.cli import output, run
+from tinysight.cli import VERBS, output, run
 from tinysight.engines.native import is_built
 from tinysight.labels import Label
 from tinysight.preprocess import encode_png
@@ -90,18 +90,18 @@ def test_the_progress_bar_is_made_when_there_is_progress(monkeypatch):
     made = []
 
     @contextmanager
-    def bar(text):
-        made.append(text)
+    def bar(text, of_bytes):
+        made.append((text, of_bytes))
         yield lambda done, total: made.append((done, total))
         made.append("closed")
 
-    monkeypatch.setattr(output, "_progress_bar", bar)
-    with output.download_progress("Fetching x") as update:
+    monkeypatch.setattr(output, "_bar", bar)
+    with output.progress_bar("Reading x", of_bytes=False) as update:
         assert made == []
         update(1, None)
         update(2, 2)
-    assert made == ["Fetching x", (1, None), (2, 2), "closed"]
-    with output.download_progress() as update:
+    assert made == [("Reading x", False), (1, None), (2, 2), "closed"]
+    with output.progress_bar() as update:
         pass
     assert len(made) == 4
 
@@ -179,7 +179,7 @@ def test_missing_model_file_is_exit_1(capsys):
     assert "no such file" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("verb", ["predict", "explain", "summary", "cost", "models", "export"])
+@pytest.mark.parametrize("verb", list(VERBS))
 def test_every_verb_has_help_with_an_example_and_json(verb, capsys):
     assert run([verb, "--help"]) == 0
     text = capsys.readouterr().out

@@ -2,8 +2,8 @@
 
 ``rounds`` times contenders in turns A B A B; ``statistics`` makes minima, medians, percentiles and ratios with an
 interval of them; ``noise`` watches for other work on the machine; ``machine`` says which it is; ``process`` measures
-whole commands; ``own`` and ``end_to_end`` are our own engines as contenders; ``quality`` puts agreement and accuracy
-beside the times; ``gates`` refuses a result that is too slow. Nothing here knows another runtime: those are contenders
+whole commands; ``own`` and ``end_to_end`` are our own engines as contenders; ``gates`` refuses a result that is too
+slow. Nothing here knows another runtime: those are contenders
 that ``benchmarks/`` beside the package builds.
 """
 

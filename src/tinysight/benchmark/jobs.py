@@ -8,17 +8,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tinysight.agreement import listed, read_photographs
 from tinysight.benchmark.end_to_end import run_files
 from tinysight.benchmark.gates import Gate, check_names, missed
 from tinysight.benchmark.machine import processors
 from tinysight.benchmark.own import own_contenders
 from tinysight.benchmark.process import measure_commands
-from tinysight.benchmark.quality import drawn, listed, read_photographs
 from tinysight.benchmark.rounds import Plan, interleave
 from tinysight.benchmark.rows import process_row, quality_fields, throughput_row, timing_rows
 from tinysight.checkpoint import Checkpoint
 from tinysight.classify import Classifier
 from tinysight.errors import ImageError
+from tinysight.quantize import synthetic_pictures
 
 Rows = list[dict[str, Any]]
 BATCHES = 4  # different ones in turn
@@ -67,7 +68,7 @@ def time_calls(
     contenders = own_contenders(choice.checkpoints, choice.engines, choice.threads, choice.isa)
     check_names(gates, contenders)
     photographs = None if pictures is None else read_photographs(pictures, card.recipe)
-    images = drawn(card.spec.resolution, BATCHES * batch_size)
+    images = synthetic_pictures(card.spec.resolution, BATCHES * batch_size)
     batches = [images[number * batch_size :][:batch_size] for number in range(BATCHES)]
     measured = interleave(contenders, batches, plan)
     quality = quality_fields(contenders, photographs, batch_size)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
+from tinysight.agreement import Photographs, same_answers, top1
 from tinysight.benchmark.contender import Contender
 from tinysight.benchmark.end_to_end import Throughput
 from tinysight.benchmark.process import ProcessRun
-from tinysight.benchmark.quality import Photographs, same_answers, top1
 from tinysight.benchmark.rounds import Measurement
 from tinysight.benchmark.statistics import compare, summarise
 

@@ -27,6 +27,7 @@ VERBS = {
     ),
     "models": ("tinysight.cli.models", "List, fetch, verify and import weights."),
     "benchmark": ("tinysight.cli.benchmark", "Time the engines on this machine, and compare their answers."),
+    "quantize": ("tinysight.cli.quantize", "Add int8 to a model, calibrated on pictures."),
     "export": ("tinysight.cli.export", "Write a model in another program's format."),
 }
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tinysight.cli.options import offline_option, settings
-from tinysight.cli.output import download_progress, json_option
+from tinysight.cli.output import json_option, progress_bar
 from tinysight.errors import GateError, UsageError, printable
 from tinysight.spec import DEFAULT_MODEL
 
@@ -119,7 +119,7 @@ def _opened(model: str, wanted: list[str] | None, offline: bool) -> dict[str, Ch
     from tinysight.benchmark.own import open_precisions
     from tinysight.models import open_model
 
-    with download_progress() as progress:
+    with progress_bar() as progress:
         found = open_precisions(lambda precision: open_model(model, settings(offline), progress, precision), wanted)
     for reason in found.missing:
         click.echo(f"left out: {printable(reason, 500)}", err=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tinysight.cli.options import model_option, offline_option, settings
-from tinysight.cli.output import download_progress, echo_json, json_option, output_path
+from tinysight.cli.output import echo_json, json_option, output_path, progress_bar
 from tinysight.errors import printable
 from tinysight.export import FORMATS
 
@@ -30,7 +30,7 @@ def command(model: str, format_name: str, output: str, force: bool, offline: boo
     from tinysight.models import open_model
 
     target = output_path(output, FORMATS[format_name].suffix, force)
-    with download_progress() as progress:
+    with progress_bar() as progress:
         checkpoint = open_model(model, settings(offline), progress, precision="float32")
     export_model(checkpoint, format_name, target)
     size = target.stat().st_size

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tinysight.cli.options import offline_option, settings
-from tinysight.cli.output import download_progress, echo_json, json_option, output_path
+from tinysight.cli.output import echo_json, json_option, output_path, progress_bar
 from tinysight.errors import StoreError, TinysightError, printable
 from tinysight.spec import DEFAULT_MODEL
 
@@ -110,7 +110,7 @@ def fetch_models(models: tuple[str, ...], offline: bool, as_json: bool) -> None:
     found = settings(offline)
     names = [released(model).name for model in models or (DEFAULT_MODEL,)]
     for name in names:
-        with download_progress(f"Fetching {name}") as progress:
+        with progress_bar(f"Fetching {name}") as progress:
             path = fetch(name, found, progress)
         if as_json:
             echo_json({"model": name, "path": str(path), "bytes": path.stat().st_size})

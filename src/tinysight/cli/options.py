@@ -82,9 +82,9 @@ def open_classifier(
     """Open a model as the options and the environment say, with a progress bar where weights have to be fetched."""
     with _uncollected():
         from tinysight.classify import Classifier
-        from tinysight.cli.output import download_progress
+        from tinysight.cli.output import progress_bar
 
-        with download_progress() as progress:
+        with progress_bar() as progress:
             return Classifier(
                 model,
                 recipe=recipe,

@@ -107,8 +107,10 @@ def bar(share: float, width: int = 20) -> str:
 
 
 @contextmanager
-def download_progress(text: str = "Fetching weights") -> Iterator[Callable[[int, int | None], None] | None]:
-    """Yield a callback (bytes done, bytes in all or None) that draws a progress bar on stderr, None off a terminal."""
+def progress_bar(
+    text: str = "Fetching weights", of_bytes: bool = True
+) -> Iterator[Callable[[int, int | None], None] | None]:
+    """Yield a callback (done, in all or None) that draws a progress bar on stderr, None off a terminal."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -118,17 +120,26 @@ def download_progress(text: str = "Fetching weights") -> Iterator[Callable[[int,
         def update(done: int, total: int | None) -> None:
             nonlocal show
             if show is None:  # nearly always nothing is fetched, and rich is not needed
-                show = stack.enter_context(_progress_bar(text))
+                show = stack.enter_context(_bar(text, of_bytes))
             show(done, total)
 
         yield update
 
 
 @contextmanager
-def _progress_bar(text: str) -> Iterator[Callable[[int, int | None], None]]:
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+def _bar(text: str, of_bytes: bool) -> Iterator[Callable[[int, int | None], None]]:
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
-    columns = (TextColumn(text), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    counts = (DownloadColumn(), TransferSpeedColumn()) if of_bytes else (MofNCompleteColumn(),)
+    columns = (TextColumn(text), BarColumn(), *counts, TimeRemainingColumn())
     with Progress(*columns, console=console(stderr=True), transient=True) as progress:
         task = progress.add_task(text, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -11,6 +11,7 @@ from tinysight.checkpoint import Card, Checkpoint
 from tinysight.checkpoint.integers import Integers
 from tinysight.engines.reference_integer import IntegerReferenceEngine
 from tinysight.quantize import Progress, quantize_int8
+from tinysight.spec import layers
 
 
 def with_probe_outputs(card: Card, integers: Integers) -> Integers:
@@ -20,7 +21,7 @@ def with_probe_outputs(card: Card, integers: Integers) -> Integers:
     for probe in card.probes:
         output = engine.run(probe.enlarged(card.spec.resolution)[None])
         outputs.append(output.embedding[0] if output.logits is None else output.logits[0])
-    width = len(outputs[0]) if outputs else 0
+    width = layers(card.spec)[-1].output_shape[2]
     return replace(integers, probe_outputs=np.array(outputs, np.float32).reshape(len(outputs), width))
 
 

@@ -1,9 +1,7 @@
 import numpy as np
 import pytest
-from fakes import Clock
 
-from tinysight.benchmark.end_to_end import run_files
-from tinysight.benchmark.quality import drawn, listed, read_photographs, same_answers, top1
+from tinysight.agreement import listed, read_photographs, same_answers, signal_to_noise_db, top1
 from tinysight.errors import UsageError
 from tinysight.preprocess import Recipe, encode_png
 
@@ -47,26 +45,9 @@ def test_a_folder_without_pictures_is_refused(tmp_path):
         read_photographs(tmp_path, RECIPE)
 
 
-def test_drawn_pictures_differ_and_are_always_the_same():
-    first, again = drawn(33, 3), drawn(33, 3)
-    assert first.shape == (3, 33, 33, 3) and (first == again).all()
-    assert len({picture.tobytes() for picture in first}) == 3
-
-
 def test_shares():
     logits = np.eye(4, dtype=np.float32)
     assert same_answers(logits, logits[[0, 1, 2, 2]]) == 0.75
     assert top1(logits, np.array([0, 1, 0, 0])) == 0.5
-
-
-def test_every_file_is_answered_in_every_round(tmp_path):
-    asked, clock = [], Clock()
-
-    def answer(path):
-        asked.append(path.name)
-        clock.now += 0.25
-        return None if path.name == "b" else 5
-
-    result = run_files(answer, [tmp_path / "a", tmp_path / "b"], 1, 2, clock)
-    assert sorted(asked) == ["a"] * 3 + ["b"] * 3
-    assert list(result.answers.values()) == [5, None] and result.per_second == [4, 4]
+    assert signal_to_noise_db(logits, logits) == 200
+    assert signal_to_noise_db(logits * np.float32(1.1), logits) == pytest.approx(20, abs=1e-4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,14 +76,6 @@ def read_photographs(folder: Path, recipe: Recipe, limit: int | None = None) -> 
     return Photographs(np.stack(images), known, unreadable)
 
 
-def drawn(resolution: int, count: int, seed: int = 0) -> NDArray[np.uint8]:
-    """Return ``count`` drawn pictures, uint8 ``(count, R, R, 3)``: for timing where there are no photographs."""
-    coarse = np.random.default_rng(seed).integers(0, 256, (count, 8, 8, 3)).astype(np.uint8)
-    factor = -(-resolution // 8)
-    large = coarse.repeat(factor, axis=1).repeat(factor, axis=2)[:, :resolution, :resolution]
-    return np.ascontiguousarray(large)
-
-
 def same_answers(logits: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
     """Return the share of pictures whose first answer is the same, 0..1; both ``(N, classes)``."""
     return float((logits.argmax(axis=1) == wanted.argmax(axis=1)).mean())
@@ -91,3 +84,21 @@ def same_answers(logits: NDArray[np.float32], wanted: NDArray[np.float32]) -> fl
 def top1(logits: NDArray[np.float32], classes: NDArray[np.intp]) -> float:
     """Return the share of pictures whose first answer is their class, 0..1."""
     return float((logits.argmax(axis=1) == classes).mean())
+
+
+def signal_to_noise_db(given: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
+    """Return how far numbers stand above their error, in decibels: 10 log10 of the ratio of mean squares.
+
+    Args:
+        given: any shape.
+        wanted: the same shape.
+
+    Returns:
+        At most 200, for equal numbers.
+
+    >>> signal_to_noise_db(np.float32([1.1, 2.2]), np.float32([1.0, 2.0])).__round__(2)
+    20.0
+    """
+    signal = float(np.square(wanted, dtype=np.float64).sum())
+    noise = float(np.square(given.astype(np.float64) - wanted).sum())
+    return min(200.0, 10 * math.log10(max(signal, 1e-300) / max(noise, 1e-20 * max(signal, 1e-300))))
