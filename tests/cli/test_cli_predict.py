@@ -85,6 +85,17 @@ def test_opening_leaves_the_garbage_collector_as_it_was(model, folder, capsys):
         assert gc.isenabled()
 
 
+@pytest.mark.parametrize("built", [True, False])
+def test_a_person_is_told_where_kernels_are_missing(model, folder, capsys, monkeypatch, built):
+    monkeypatch.setattr("tinysight.engines.native.is_built", lambda: built)
+    for person in (True, False):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda person=person: person, raising=False)
+        assert run(["predict", "--precision", "float32", "-m", model, str(folder / "a.png")]) == 0
+        error = capsys.readouterr().err
+        assert ("no C++17 compiler worked" in error) is (person and not built)
+        assert error.count("\n") == (person and not built)
+
+
 def test_the_progress_bar_is_made_when_there_is_progress(monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     made = []

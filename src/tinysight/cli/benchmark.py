@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tinysight.cli.options import offline_option, settings
+from tinysight.cli.options import offline_option, say_where_kernels_are_missing, settings
 from tinysight.cli.output import json_option, progress_bar
 from tinysight.errors import GateError, UsageError, printable
 from tinysight.spec import DEFAULT_MODEL
@@ -97,6 +97,7 @@ def command(
     asked = [parse_gate(gate) for gate in gates]
     if (end_to_end is not None) + (cold_start is not None) + bool(pictures or gates) > 1:
         raise UsageError("--end-to-end, --cold-start and timing with --pictures or --min-ratio exclude each other")
+    say_where_kernels_are_missing()
     printer, missed = Printer(as_json, output), []
     for model in models:
         opened = _opened(model, _several(precision) if precision else None, offline)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -44,6 +45,11 @@ offline_option = click.option(
     "--offline", is_flag=True, help="Open no connection; use only weights that are already here (TINYSIGHT_OFFLINE=1)."
 )
 
+NO_KERNELS = (
+    "Note: no C++17 compiler worked when tinysight was installed, so NumPy does the work, many times slower. "
+    "Install one (Debian: apt install g++), then tinysight again, with pip's --force-reinstall."
+)
+
 
 def settings(offline: bool) -> Settings:
     """Read the environment, the only place where a verb does; ``--offline`` wins over it."""
@@ -76,6 +82,14 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
+def say_where_kernels_are_missing() -> None:
+    """Say on stderr that this installation has no kernels; an installer hides what it could not build."""
+    from tinysight.engines.native import is_built
+
+    if not is_built():
+        click.echo(NO_KERNELS, err=True)
+
+
 def open_classifier(
     model: str, recipe: str | None, precision: str, offline: bool, threads: int | None = None
 ) -> Classifier:
@@ -84,6 +98,8 @@ def open_classifier(
         from tinysight.classify import Classifier
         from tinysight.cli.output import progress_bar
 
+        if sys.stderr.isatty():
+            say_where_kernels_are_missing()
         with progress_bar() as progress:
             return Classifier(
                 model,
