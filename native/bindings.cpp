@@ -48,15 +48,18 @@ nb::class_<Network<P>> bind(nb::module_& m, const char* name) {
   using Floats = Input<float>;
   nb::class_<N> c(m, name);
   c.def("set_stem", [](N& self, Small kernel, Floats multiplier, Floats addend, int in, int out, int stride, int pad) {
+    nb::gil_scoped_release release;
     self.set_stem(numbers(kernel, multiplier, addend), {in, out, stride, pad});
   });
   c.def("add_block",
         [](N& self, Small depthwise, Floats depthwise_multiplier, Floats depthwise_addend,
            Input<typename P::Weight> pointwise, Floats multiplier, Floats addend, int in, int out, int stride, int pad) {
+          nb::gil_scoped_release release;
           self.add_block(numbers(depthwise, depthwise_multiplier, depthwise_addend),
                          numbers(pointwise, multiplier, addend), {in, out, stride, pad});
         });
   c.def("set_head", [](N& self, Small kernel, Floats multiplier, Floats addend) {
+    nb::gil_scoped_release release;
     self.set_head(numbers(kernel, multiplier, addend));
   });
   c.def("finish", [](N& self, Floats steps) { self.finish(steps.size() == 0 ? nullptr : steps.data()); });

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,7 +37,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     target = Path(os.path.realpath(target))
     if target.exists() and not target.is_file():
         raise OSError(errno.EINVAL, "it is there and is not a regular file")
-    temporary = target.parent / f".tinysight.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+    temporary = target.parent / f".tinysight.{os.getpid()}.{os.urandom(4).hex()}.tmp"
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary

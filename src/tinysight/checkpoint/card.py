@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -110,8 +110,8 @@ class Card:
             "probes": [
                 {
                     "side_px": len(probe.pixels),
-                    "pixels": base64.b64encode(probe.pixels.tobytes()).decode(),
-                    "output": base64.b64encode(probe.output.astype("<f4").tobytes()).decode(),
+                    "pixels": binascii.b2a_base64(probe.pixels.tobytes(), newline=False).decode(),
+                    "output": binascii.b2a_base64(probe.output.astype("<f4").tobytes(), newline=False).decode(),
                 }
                 for probe in self.probes
             ],
@@ -165,8 +165,8 @@ def _probe(value: dict[str, Any]) -> Probe:
     side = value["side_px"]
     if not isinstance(side, int) or not 1 <= side <= 256:
         raise CheckpointError(f"a probe's side_px must be 1 to 256, received {side!r}")
-    pixels = np.frombuffer(base64.b64decode(_text(value["pixels"]), validate=True), np.uint8)
-    output = np.frombuffer(base64.b64decode(_text(value["output"]), validate=True), "<f4").astype(np.float32)
+    pixels = np.frombuffer(binascii.a2b_base64(_text(value["pixels"]), strict_mode=True), np.uint8)
+    output = np.frombuffer(binascii.a2b_base64(_text(value["output"]), strict_mode=True), "<f4").astype(np.float32)
     if not np.isfinite(output).all():
         raise CheckpointError("a probe's output is not finite")
     return Probe(pixels.reshape(side, side, 3), output)

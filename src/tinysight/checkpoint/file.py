@@ -101,11 +101,12 @@ def _read(file: BinaryIO, where: str) -> Checkpoint:
         raise CheckpointError(f"{where} has {found} bytes of values, its card needs {wanted}; it is cut or damaged")
     begins = check_entries(expected, header, where)
     try:
-        values = file.read(wanted)
+        values = np.empty(wanted, np.uint8)  # not bytes: NumPy asks for large pages, which are there sooner
     except MemoryError:
         raise CheckpointError(f"{where}: not enough memory for {wanted} bytes of values") from None
-    if len(values) != wanted:
+    if file.readinto(values.data) != wanted:  # type: ignore[attr-defined]
         raise CheckpointError(f"{where} has become shorter while it was read")
+    values.flags.writeable = False
     numbers = {
         name: np.frombuffer(
             values, np.dtype(entry.dtype).newbyteorder("<"), math.prod(entry.shape), begins[name]

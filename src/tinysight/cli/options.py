@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
 import os
 import sys
 from collections.abc import Iterator
@@ -82,6 +83,12 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
+def _start_no_blas_threads() -> None:
+    """Keep NumPy, when it is imported, from starting threads that nothing here will use: kernels of our own compute."""
+    if importlib.util.find_spec("tinysight._native") is not None:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
 def say_where_kernels_are_missing() -> None:
     """Say on stderr that this installation has no kernels; an installer hides what it could not build."""
     from tinysight.engines.native import is_built
@@ -94,6 +101,7 @@ def open_classifier(
     model: str, recipe: str | None, precision: str, offline: bool, threads: int | None = None
 ) -> Classifier:
     """Open a model as the options and the environment say, with a progress bar where weights have to be fetched."""
+    _start_no_blas_threads()
     with _uncollected():
         from tinysight.classify import Classifier
         from tinysight.cli.output import progress_bar

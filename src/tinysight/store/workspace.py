@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 import stat
 import time
@@ -94,7 +93,7 @@ def cannot_write(path: Path, error: OSError) -> StoreError:
 
 
 def _name(model: str, owner: Owner) -> str:
-    return f".{model}.{owner}.{secrets.token_hex(4)}{SUFFIX}"
+    return f".{model}.{owner}.{os.urandom(4).hex()}{SUFFIX}"
 
 
 def _rename(path: Path, owner: Owner) -> Path | None:
