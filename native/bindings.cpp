@@ -17,6 +17,7 @@ namespace {
 template <class T>
 using Input = nb::ndarray<const T, nb::c_contig, nb::device::cpu>;
 using Output = nb::ndarray<float, nb::c_contig, nb::device::cpu>;
+using Picture = nb::ndarray<const std::uint8_t, nb::ndim<3>, nb::device::cpu>;
 template <class T>
 using Pictures = nb::ndarray<const T, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
 
@@ -111,6 +112,13 @@ NB_MODULE(_native, m) {
     for (const char* name : available_kernels()) names.emplace_back(name);
     return names;
   });
+  m.def("resize", [](const Picture& picture, nb::ndarray<std::uint8_t, nb::ndim<3>, nb::c_contig, nb::device::cpu> out,
+                     const std::string& isa) {
+    nb::gil_scoped_release release;
+    const Image image{picture.data(), static_cast<std::ptrdiff_t>(picture.stride(0)),
+                      static_cast<int>(picture.shape(0)), static_cast<int>(picture.shape(1))};
+    resize(image, static_cast<int>(out.shape(0)), static_cast<int>(out.shape(1)), out.data(), choose_kernels(isa.empty() ? nullptr : isa.c_str()).resize);
+  }, "picture"_a, "out"_a, "isa"_a = "");
   bind<Float32>(m, "Float32").def(
       "__init__",
       [](Network<Float32>* self, int resolution, int threads, const std::string& isa, float divisor, float low) {

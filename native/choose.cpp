@@ -40,15 +40,15 @@ bool runs_amx() { return runs_avx512() && has(0, kEdx, 24) && has(0, kEdx, 25) &
 const Known kKnown[] = {
 #if defined(TINYSIGHT_X86)
 #if defined(TINYSIGHT_AMX)
-    {{"amx", kFloatAvx512, kIntegerAmx}, runs_amx},
+    {{"amx", kFloatAvx512, kIntegerAmx, kResizeAvx2}, runs_amx},
 #endif
-    {{"avx512", kFloatAvx512, kIntegerAvx512}, runs_avx512},
+    {{"avx512", kFloatAvx512, kIntegerAvx512, kResizeAvx2}, runs_avx512},
 #if defined(TINYSIGHT_AVXVNNI)
-    {{"avxvnni", kFloatAvx2, kIntegerAvxVnni}, runs_avxvnni},
+    {{"avxvnni", kFloatAvx2, kIntegerAvxVnni, kResizeAvx2}, runs_avxvnni},
 #endif
-    {{"avx2", kFloatAvx2, kIntegerAvx2}, runs_avx2},
+    {{"avx2", kFloatAvx2, kIntegerAvx2, kResizeAvx2}, runs_avx2},
 #endif
-    {{"portable", kFloatPortable, kIntegerPortable}, [] { return true; }},
+    {{"portable", kFloatPortable, kIntegerPortable, kResizePortable}, [] { return true; }},
 };
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "resize.h"
+
 namespace tinysight {
 
 constexpr int kPanel = 16;      // columns of the packed weights that one register tile covers
@@ -118,6 +120,7 @@ struct Kernels {
   const char* isa;
   const FloatKernels& floats;
   const IntegerKernels& integers;
+  const ResizeKernels& resize;
 };
 
 extern const FloatKernels kFloatPortable;

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 def available() -> list[str]: ...
+def resize(picture: NDArray[np.uint8], out: NDArray[np.uint8], isa: str = "") -> None: ...
 
 class _Network:
     def set_stem(

@@ -1,6 +1,7 @@
 """Crop, resize, scale: what the network sees of a picture."""
 
 import hashlib
+import importlib
 import io
 import time
 
@@ -117,6 +118,38 @@ def test_any_picture_becomes_a_square_and_is_not_changed(height, width, crop, re
     flipped = prepare(pixels[:, ::-1], Recipe(resolution=48, crop="squash", resample="bilinear"))
     straight = prepare(pixels, Recipe(resolution=48, crop="squash", resample="bilinear"))
     np.testing.assert_allclose(flipped[:, ::-1].astype(int), straight, atol=1)  # strides are not the picture
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.integers(1, 700), st.integers(1, 260), st.sampled_from(["noise", "black and white", "white"]), st.integers(0, 99)
+)
+def test_the_compiled_resize_gives_pillows_pixels(side, wanted, what, seed):
+    native = pytest.importorskip("tinysight._native", reason="the package was built without a C++ compiler")
+    random = np.random.default_rng(seed)
+    whole = (
+        random.integers(0, 256, (side + 3, side + 5, 3), np.uint8)
+        if what == "noise"
+        else np.full((side + 3, side + 5, 3), 255, np.uint8)
+    )
+    if what == "black and white":
+        whole *= random.integers(0, 2, whole.shape, np.uint8)
+    part = whole[2 : 2 + side, 5:]  # ends where the memory of its rows ends
+    expected = np.asarray(Image.fromarray(part).resize((wanted, wanted), Image.Resampling.BILINEAR))
+    for isa in native.available():
+        square = np.empty((wanted, wanted, 3), np.uint8)
+        native.resize(part, square, isa)
+        np.testing.assert_array_equal(square, expected, err_msg=isa)
+
+
+@pytest.mark.parametrize("side", [31, 32, 33, 500])
+def test_preparing_needs_no_compiled_part(side, monkeypatch):
+    pixels = np.random.default_rng(side).integers(0, 256, (side, side + 9, 3), np.uint8)
+    pictures = [pixels, pixels[::-1], pixels[:, ::-1], np.asfortranarray(pixels)]
+    compiled = [prepare(picture, CENTER) for picture in pictures]
+    monkeypatch.setattr(importlib.import_module("tinysight.preprocess.prepare"), "_native", lambda: None)
+    for picture, expected in zip(pictures, compiled, strict=True):
+        np.testing.assert_array_equal(prepare(picture, CENTER), expected)
 
 
 def test_a_plain_colour_stays_itself():
