@@ -30,7 +30,7 @@ def run_checks(build, part, *options):
 
 
 def test_random_networks_on_every_instruction_set(build):
-    output = run_checks(build, "plain", "--count", "200", "--modes", "networks,proofs,callers")
+    output = run_checks(build, "plain", "--count", "200", "--modes", "networks,proofs,pictures,callers")
     assert "networks: 200 without a failure" in output
     assert "portable" in output
 

@@ -19,6 +19,8 @@ struct Seen {
 void check_network(std::uint64_t seed, const std::vector<const char*>& isas, Seen& seen);
 // Layers at the bound of every proof are taken, those one unit beyond it are refused.
 void check_proofs(std::uint64_t seed);
+// A random picture, resized on every instruction set.
+void check_picture(std::uint64_t seed, const std::vector<const char*>& isas);
 // Many threads call one engine, which has threads of its own; engines come and go meanwhile.
 void check_callers(std::uint64_t seed, const char* isa);
 // Forked processes run the engine, or only let go of it, while threads of the parent run it or sleep.

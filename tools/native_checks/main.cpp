@@ -1,5 +1,5 @@
 // Checks of the native engine without Python, for sanitizers and other processors:
-//   native_checks [networks|proofs|callers|forks|limits|all] [--count N] [--seed N] [--isa NAME]
+//   native_checks [networks|proofs|pictures|callers|forks|limits|all] [--count N] [--seed N] [--isa NAME]
 // A failure prints the seed; `--seed N --count 1` runs it again.
 #include <cstdio>
 #include <cstdlib>
@@ -67,6 +67,7 @@ int main(int argc, char** argv) {
                   seen.float_difference);
     }
     good &= repeat("proofs", options, options.count, check_proofs);
+    good &= repeat("pictures", options, options.count, [&](std::uint64_t seed) { check_picture(seed, options.isas); });
     const auto isa = [&](std::uint64_t seed) { return options.isas[seed % options.isas.size()]; };
     const int few = options.mode == "all" ? options.count / 20 + 1 : options.count;
     good &= repeat("callers", options, few, [&](std::uint64_t seed) { check_callers(seed, isa(seed)); });

@@ -24,7 +24,7 @@ from native_build import ROOT, Variant, build_checks
 SANITIZE = ("-O1", "-g", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all")
 IS_X86 = platform.machine() in ("x86_64", "AMD64")
 # ThreadSanitizer does not follow threads into forked processes; sanitizers and emulators want memory without a limit.
-MODES = ["networks", "proofs", "callers", "forks"]
+MODES = ["networks", "proofs", "pictures", "callers", "forks"]
 
 
 @dataclass(frozen=True)
