@@ -16,12 +16,13 @@ from pathlib import Path
 
 import click
 import numpy as np
+from jobs import machine
 from peers import QUIET, missing
 from peers.material import Material
 from peers.onnx_runtime import quantized
 
 from tinysight.agreement import read_photographs
-from tinysight.benchmark import Watch, fingerprint, measure_commands
+from tinysight.benchmark import Watch, measure_commands
 from tinysight.benchmark.rows import noise_fields, process_row
 from tinysight.models import open_model
 
@@ -73,7 +74,7 @@ def main(picture: str, work: Path, output: Path, calibration: Path | None, model
     for row in rows:
         peak = f"{row['peak_bytes'] / 1e6:5.1f} MB"
         click.echo(f"{row['command']:32} {row['min_ms']:6.0f} ms, median {row['median_ms']:6.0f}, {peak}")
-    document = {"kind": "cold start", "machine": fingerprint(PACKAGES), "rows": rows, **noise_fields(watch.result())}
+    document = {"kind": "cold start", "machine": machine(PACKAGES), "rows": rows, **noise_fields(watch.result())}
     output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 

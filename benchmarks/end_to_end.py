@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from jobs import PACKAGES, run_job, run_options, wanted_modes
+from jobs import machine, run_job, run_options, wanted_modes
 from peers import MODULES, missing, peer
-
-from tinysight.benchmark import fingerprint
 
 # Not every variant: the float one, the fastest int8 one, and the fastest that keeps its answers without VNNI.
 VARIANTS = {
@@ -45,7 +43,7 @@ def main(folder: str, work: Path, output: Path, chosen: str, modes: str, **optio
             document = {
                 "kind": "end to end",
                 "model": options["model"],
-                "machine": fingerprint(PACKAGES),
+                "machine": machine(),
                 "rounds": options["rounds"],
                 "not_possible": not_possible,
                 "pairings": results,

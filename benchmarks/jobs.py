@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from avx2_only import AS_IS, AVX2_ONLY, MODES, environment, why_not
 from avx2_only.vector_state import vector_state
 from peers import QUIET
 
+from tinysight.benchmark import fingerprint
+from tinysight.benchmark.machine import git_commit
 from tinysight.spec import DEFAULT_MODEL
 
 PACKAGES = (
@@ -22,6 +24,11 @@ PACKAGES = (
 )
 LOOK_S = 0.5
 FOLDER = click.Path(exists=True, file_okay=False)
+
+
+def machine(packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
+    """Describe the machine, and the commit of the source tree that this file belongs to."""
+    return fingerprint(packages) | {"commit": git_commit(Path(__file__).resolve())}
 
 
 def run_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -60,7 +60,9 @@ def theirs(path: Path) -> int | None:
     """Answer with the session of this worker, opened at its first picture."""
     contender: Contender | None = getattr(_worker, "contender", None)
     if contender is None:
-        contender = peer(_made["module"]).contender(_made["material"], _made["variant"], 1)
+        module = peer(_made["module"])
+        getattr(module, "beside_others", lambda: None)()
+        contender = module.contender(_made["material"], _made["variant"], 1)
         _worker.contender = contender
     side = _made["material"].checkpoint.card.spec.resolution
     try:

@@ -16,8 +16,9 @@ from typing import Any
 
 import click
 from avx2_only import build
+from jobs import machine
 
-from tinysight.benchmark import Plan, Watch, fingerprint, interleave, summarise
+from tinysight.benchmark import Plan, Watch, interleave, summarise
 from tinysight.benchmark.machine import OUR_PACKAGES
 from tinysight.benchmark.own import open_precisions, own_contender
 from tinysight.benchmark.rows import noise_fields
@@ -103,7 +104,7 @@ def measure(work: Path, model: str, rounds: int, seconds: float) -> dict[str, An
 def main(work: Path, output: Path, model: str, rounds: int, seconds: float) -> None:
     """Measure the peak and our engine on one core."""
     found = measure(work, model, rounds, seconds)
-    document = {"kind": "roofline", "machine": fingerprint(OUR_PACKAGES), **found}
+    document = {"kind": "roofline", "machine": machine(OUR_PACKAGES), **found}
     output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     click.echo(", ".join(f"{name} {value:.1f} GFLOP/s" for name, value in found["peak_gflops"].items()))
     for row in found["rows"]:

@@ -15,10 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from jobs import PACKAGES, run_job, run_options, wanted_modes
+from jobs import machine, run_job, run_options, wanted_modes
 from peers import MODULES, missing, peer
-
-from tinysight.benchmark import fingerprint
 
 
 def pairings(chosen: list[str], modes: list[str], threads: list[int]) -> list[dict[str, Any]]:
@@ -66,7 +64,7 @@ def main(folder: str, work: Path, output: Path, chosen: str, threads: str, modes
         document = {
             "kind": "peers",
             "model": options["model"],
-            "machine": fingerprint(PACKAGES),
+            "machine": machine(),
             "plan": {"rounds": options["rounds"], "turn_s": options["seconds"]},
             "not_installed": absent,
             "not_possible": not_possible,

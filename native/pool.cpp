@@ -9,7 +9,7 @@
 namespace tinysight {
 namespace {
 
-constexpr int kLooks = 1000;  // about 20 microseconds of looking before a worker sleeps
+constexpr int kLooks = 1000;  // 10 to 40 microseconds, by processor, before a worker sleeps
 
 inline void relax() {
 #if defined(__x86_64__) || defined(_M_X64)
@@ -46,13 +46,13 @@ void Pool::begin() {
   }
 }
 
-void Pool::run(const std::function<void(int)>& work) {
+void Pool::run(Job job) {
   if (!workers_.empty()) {
-    work_ = &work;
+    job_ = job;
     busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
     begin();
   }
-  for (int part = static_cast<int>(workers_.size()); part < parts_; ++part) work(part);
+  for (int part = static_cast<int>(workers_.size()); part < parts_; ++part) job.call(job.work, part);
   for (int looks = 0; busy_.load(std::memory_order_acquire) != 0; ++looks) {
     if (looks < kLooks) {
       relax();
@@ -74,7 +74,7 @@ void Pool::serve(int index) {
     }
     ++seen;
     if (stop_) return;
-    (*work_)(index);
+    job_.call(job_.work, index);
     busy_.fetch_sub(1, std::memory_order_release);
   }
 }

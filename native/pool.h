@@ -3,7 +3,6 @@
 #pragma once
 #include <atomic>
 #include <condition_variable>
-#include <functional>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -19,9 +18,17 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
 
   // Calls work(0) .. work(threads - 1), the last of them here, and returns when all are done. One caller at a time.
-  void run(const std::function<void(int)>& work);
+  template <class Work>
+  void run(const Work& work) {
+    run(Job{[](const void* it, int part) { (*static_cast<const Work*>(it))(part); }, &work});
+  }
 
  private:
+  struct Job {  // a std::function would take memory in every pass
+    void (*call)(const void* work, int part);
+    const void* work;
+  };
+  void run(Job job);
   void begin();
   void serve(int index);
 
@@ -29,7 +36,7 @@ class Pool {
   std::vector<std::thread> workers_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  const std::function<void(int)>* work_ = nullptr;
+  Job job_{};
   std::atomic<unsigned> round_{0};
   std::atomic<int> busy_{0}, asleep_{0};
   std::atomic<bool> stop_{false};

@@ -36,6 +36,15 @@ def _quantized(material: Material, variant: str) -> Path:
     return material.kept(f"{variant}.xml".replace(" ", "-"), make, calibrated=True)
 
 
+_beside_others = False
+
+
+def beside_others() -> None:
+    """Say that there will be several sessions at once: each would be bound to the same processor."""
+    global _beside_others
+    _beside_others = True
+
+
 def contender(material: Material, variant: str, threads: int) -> Contender:
     """Compile the model; the input lies in planes already."""
     import openvino
@@ -47,6 +56,8 @@ def contender(material: Material, variant: str, threads: int) -> Contender:
         "INFERENCE_NUM_THREADS": threads,
         "INFERENCE_PRECISION_HINT": "f32",  # with AMX it would take bfloat16 of its own accord
     }
+    if _beside_others:
+        settings["ENABLE_CPU_PINNING"] = False
     compiled = openvino.Core().compile_model(openvino.Core().read_model(path), "CPU", settings)
     request = compiled.create_infer_request()
 

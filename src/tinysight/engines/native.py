@@ -213,6 +213,8 @@ def _add_layers(network: Any, spec: Spec, numbers: dict[str, Numbers]) -> None:
     """Hand all layers over, a depthwise one together with its pointwise one."""
     depthwise: Layer | None = None
     for layer in layers(spec):
+        if layer.kind != "pool":
+            _check_shapes(layer, numbers[layer.name])
         if layer.kind == "stem":
             network.set_stem(*numbers[layer.name], *_geometry(layer))
         elif layer.kind == "depthwise":
@@ -222,6 +224,18 @@ def _add_layers(network: Any, spec: Spec, numbers: dict[str, Numbers]) -> None:
             network.add_block(*numbers[depthwise.name], *numbers[layer.name], *_geometry(depthwise))
         elif layer.kind == "head":
             network.set_head(*numbers[layer.name])
+
+
+def _check_shapes(layer: Layer, numbers: Numbers) -> None:
+    """Refuse what a file could not hold but a ``Checkpoint`` made in Python can: the compiled part trusts sizes."""
+    kernel, *channels = numbers
+    if kernel.shape != layer.weight_shape:
+        raise EngineError(f"layer {layer.name} has a kernel {kernel.shape}, the spec says {layer.weight_shape}")
+    for values in channels:
+        if values is not NOTHING and values.shape != (layer.output_shape[2],):
+            raise EngineError(
+                f"layer {layer.name} has scales or biases {values.shape}, the spec says {(layer.output_shape[2],)}"
+            )
 
 
 def _geometry(layer: Layer) -> tuple[int, int, int, int]:
