@@ -30,13 +30,35 @@ def test_a_limit_spreads_over_the_folder(folder):
 def test_unreadable_pictures_are_counted(folder):
     (folder / "2.png").write_bytes(b"no picture")
     found = read_photographs(folder, RECIPE)
-    assert (len(found.images), found.unreadable) == (4, 1)
+    assert len(found.images) == 4 and len(found.unreadable) == 1 and "2.png" in found.unreadable[0]
 
 
-@pytest.mark.parametrize("table", ["name,index\na.png,1\n", "file,index\na.png,one\n"])
-def test_a_list_of_another_form_is_refused(folder, table):
-    (folder / "labels.csv").write_text(table)
-    with pytest.raises(UsageError, match="columns file and index"):
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (b"name,index\na.png,1\n", "columns file and index, received name, index"),
+        (b"file,index\na.png,one\n", "received 'one'"),
+        (b"file,index\na.png,-1\n", "received '-1'"),
+        (b"file,index\na.png\n", "received 'None'"),
+        (b"file,index\na.png,7\n", "classes 0 to 6, received 7"),
+        (b"file,index\n", "lists no picture"),
+        (b"", "received none"),
+        (b"file,index\n\xff\xfe\x00,1\n", "cannot be read as a table in UTF-8"),
+        (b"file,index\n" + b"x" * 200_000 + b",1\n", "cannot be read as a table"),
+    ],
+)
+def test_a_list_of_another_form_is_refused(folder, table, message):
+    (folder / "labels.csv").write_bytes(table)
+    with pytest.raises(UsageError, match=message):
+        listed(folder, 7)
+
+
+def test_a_list_may_begin_with_a_byte_order_mark_and_must_be_a_file(folder):
+    (folder / "labels.csv").write_bytes("\ufefffile,index\n3.png,6\n".encode())
+    assert listed(folder, 7) == [(folder / "3.png", 6)]
+    (folder / "labels.csv").unlink()
+    (folder / "labels.csv").mkdir()
+    with pytest.raises(UsageError, match="cannot be read"):
         listed(folder)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,59 +22,85 @@ class Photographs(NamedTuple):
     """Prepared pictures.
 
     ``images`` uint8 ``(N, R, R, 3)``; ``classes`` their class indices, int ``(N,)``, None where the folder has no
-    ``labels.csv``; ``unreadable``: how many files were left out.
+    ``labels.csv``; ``unreadable``: why files were left out, a line each.
     """
 
     images: NDArray[np.uint8]
     classes: NDArray[np.intp] | None
-    unreadable: int
+    unreadable: tuple[str, ...]
 
 
-def listed(folder: Path) -> list[tuple[Path, int | None]]:
+def listed(folder: Path, num_classes: int | None = None) -> list[tuple[Path, int | None]]:
     """Return the pictures of a folder: those of its ``labels.csv`` (columns ``file``, ``index``), or all without.
 
+    Args:
+        folder: with pictures, also in folders inside it.
+        num_classes: of the model; None takes any index from 0 on.
+
     Raises:
-        UsageError: no picture, or a list without these columns.
+        UsageError: no picture, a list that cannot be read or without these columns, or an index of no class.
     """
     table = folder / LABELS
-    if not table.is_file():
-        return [(Path(found.name), None) for found in find_pictures([str(folder)]) if found.problem is None]
-    with table.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    if not os.path.lexists(table):
+        found = [(Path(one.name), None) for one in find_pictures([str(folder)]) if one.problem is None]
+        if not found:
+            raise UsageError(f"no picture in {printable(str(folder))}")
+        return list(found)
+    where = printable(str(table))
     try:
-        return [(folder / row["file"], int(row["index"])) for row in rows]
-    except (KeyError, TypeError, ValueError):
-        raise UsageError(
-            f"{printable(str(table))} must have the columns file and index, the index a whole number"
-        ) from None
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            if not {"file", "index"} <= set(reader.fieldnames or ()):
+                names = printable(", ".join(reader.fieldnames or ()), 100)
+                raise UsageError(f"{where} must have the columns file and index, received {names or 'none'}")
+            rows: list[tuple[Path, int | None]] = [
+                (folder / str(row["file"]), _class(row["index"], num_classes, where)) for row in reader
+            ]
+    except (OSError, UnicodeError, csv.Error) as error:
+        raise UsageError(f"{where} cannot be read as a table in UTF-8: {printable(str(error), 100)}") from None
+    if not rows:
+        raise UsageError(f"{where} lists no picture")
+    return rows
 
 
-def read_photographs(folder: Path, recipe: Recipe, limit: int | None = None) -> Photographs:
+def _class(text: str | None, num_classes: int | None, where: str) -> int:
+    shown = printable(str(text), 40)
+    if text is None or not text.strip().isdecimal() or len(text) > 9:
+        raise UsageError(f"{where}: an index must be a whole number from 0 on, received {shown!r}")
+    if num_classes is not None and int(text) >= num_classes:
+        raise UsageError(f"{where}: the model has the classes 0 to {num_classes - 1}, received {shown}")
+    return int(text)
+
+
+def read_photographs(
+    folder: Path, recipe: Recipe, limit: int | None = None, num_classes: int | None = None
+) -> Photographs:
     """Read and prepare the pictures of a folder.
 
     Args:
         folder: of pictures, with or without ``labels.csv``.
         recipe: how they are prepared.
         limit: read no more than this many, spread evenly over the folder.
+        num_classes: of the model whose classes the list tells; None takes any index.
 
     Raises:
-        UsageError: none that can be read.
+        UsageError: as ``listed``, or none that can be read.
     """
-    files = listed(folder)
+    files = listed(folder, num_classes)
     if limit is not None and len(files) > limit:
         files = [files[number * len(files) // limit] for number in range(limit)]
-    images, classes, unreadable = [], [], 0
+    images, classes, unreadable = [], [], []
     for path, index in files:
         try:
             images.append(prepare(read_picture(path, wanted_px=recipe.wanted_px).pixels, recipe))
-        except ImageError:
-            unreadable += 1
+        except ImageError as error:
+            unreadable.append(str(error))
             continue
         classes.append(index)
     if not images:
-        raise UsageError(f"no picture in {printable(str(folder))} can be read")
+        raise UsageError(f"no picture in {printable(str(folder))} can be read; the first: {unreadable[0]}")
     known = None if any(index is None for index in classes) else np.array(classes, np.intp)
-    return Photographs(np.stack(images), known, unreadable)
+    return Photographs(np.stack(images), known, tuple(unreadable))
 
 
 def same_answers(logits: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:

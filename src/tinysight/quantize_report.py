@@ -50,36 +50,36 @@ class Report:
         return {**counts, **shares, "snr_db": round(self.snr_db, 2), "layers_db": layers}
 
 
-def _held_out(
-    photographs: Photographs, calibration: NDArray[np.uint8] | None
-) -> tuple[NDArray[np.uint8], NDArray[np.intp] | None, int]:
-    """Leave out what int8 was calibrated on, by content."""
+def held_out(photographs: Photographs, calibration: NDArray[np.uint8] | None) -> tuple[Photographs, int]:
+    """Leave out what int8 was calibrated on, by content, and return the rest and how many were left out.
+
+    Raises:
+        UsageError: no picture is left.
+    """
     seen = set() if calibration is None else {image.tobytes() for image in calibration}
     kept = np.array([image.tobytes() not in seen for image in photographs.images])
     if not kept.any():
-        raise UsageError("every picture of the report was calibrated on; give others")
+        raise UsageError("every picture of the report would be calibrated on; give others")
     classes = None if photographs.classes is None else photographs.classes[kept]
-    return photographs.images[kept], classes, int((~kept).sum())
+    return Photographs(photographs.images[kept], classes, photographs.unreadable), int((~kept).sum())
 
 
-def report_int8(
-    checkpoint: Checkpoint, photographs: Photographs, calibration: NDArray[np.uint8] | None = None
-) -> Report:
+def report_int8(checkpoint: Checkpoint, photographs: Photographs, shared: int = 0) -> Report:
     """Compare int8 with float32.
 
     Args:
         checkpoint: a model that holds both, with a head.
-        photographs: prepared by the model's recipe.
-        calibration: what int8 was calibrated on, uint8 ``(N, R, R, 3)``; the same pictures are left out.
+        photographs: prepared by the model's recipe; none that int8 was calibrated on.
+        shared: how many were left out.
 
     Raises:
-        UsageError: no picture is left, or the model has no head.
+        UsageError: the model has no head.
     """
     card, integers = checkpoint.card, checkpoint.integers
     assert integers is not None
     if not card.spec.include_top:
         raise UsageError("a report compares first answers, and this model has no head")
-    images, classes, shared = _held_out(photographs, calibration)
+    images, classes = photographs.images, photographs.classes
     logits = {}
     for precision in ("float32", "int8"):
         engine = open_engine(checkpoint, precision=precision)

@@ -59,10 +59,33 @@ def test_a_missed_gate_is_exit_3_after_the_rows(checkpoint_file, capsys):
 def test_end_to_end(checkpoint_file, photos, capsys):
     (photos / "1.png").write_bytes(b"no picture")
     arguments = ["-m", str(checkpoint_file), "--precision", "float32", "--rounds", "2", "--json"]
-    assert run(["benchmark", *arguments, "--end-to-end", str(photos)]) == 0
+    assert run(["benchmark", *arguments, "--end-to-end", str(photos)]) == 4
     row = json_lines(capsys)[0]
     assert (row["files"], row["unreadable"], row["rounds"]) == (3, 1, 2)
     assert row["best_per_second"] >= row["median_per_second"] > 0 and row["top1"] in (0, 0.5, 1)
+
+
+def test_unreadable_pictures_are_exit_4_and_none_at_all_exit_2(checkpoint_file, photos, tmp_path, capsys):
+    arguments = ["benchmark", *QUICK, "-m", str(checkpoint_file), "--precision", "float32", "--json"]
+    (photos / "1.png").write_bytes(b"no picture")
+    assert run([*arguments, "--pictures", str(photos)]) == 4
+    captured = capsys.readouterr()
+    assert captured.err.count("left out: ") == 1 and "1.png" in captured.err
+    (tmp_path / "empty").mkdir()
+    for option in ("--pictures", "--end-to-end"):
+        assert run([*arguments, option, str(tmp_path / "empty")]) == 2
+        assert "no picture" in capsys.readouterr().err
+    for number in range(3):
+        (photos / f"{number}.png").write_bytes(b"no picture")
+    assert run([*arguments, "--end-to-end", str(photos)]) == 2
+    assert "none of the 3 pictures can be read" in capsys.readouterr().err
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(checkpoint_file, tmp_path, capsys):
+    for target in (tmp_path / "none" / "x.json", tmp_path):
+        assert run(["benchmark", *QUICK, "-m", str(checkpoint_file), "--output", str(target)]) == 2
+        captured = capsys.readouterr()
+        assert captured.err.startswith("Error: ") and captured.err.count("\n") == 1 and not captured.out
 
 
 def test_cold_start(checkpoint_file, photos, capsys):

@@ -64,20 +64,32 @@ def test_without_a_folder_and_without_floats(model, tmp_path, capsys):
     assert "float32" in capsys.readouterr().err
 
 
-def test_a_missed_gate_leaves_nothing(model, photos, tmp_path, capsys):
+def test_a_missed_gate_leaves_nothing_and_shows_the_report(model, photos, tmp_path, capsys, monkeypatch):
     out = tmp_path / "out.safetensors"
     out.write_bytes(b"old")
-    assert quantize(model, "-o", out, "--force", "--report", photos, "--min-agreement", 1) in (0, 3)
-    out.write_bytes(b"old")
+    monkeypatch.setattr("tinysight.quantize_report.same_answers", lambda *_: 0.5)
+    gate = [model, "-o", out, "--force", "--report", photos, "--min-agreement"]
+    assert quantize(*gate, 0.51, "--json") == 3
+    assert out.read_bytes() == b"old"
+    given = capsys.readouterr()
+    assert "on 6 of 12 pictures, a share of 0.5000; at least 0.51 is wanted; nothing was written" in given.err
+    line = json.loads(given.out)
+    assert (line["output"], line["bytes"], line["report"]["agreement"]) == (None, None, 0.5)
+    assert quantize(*gate, 0.5) == 0
+    assert read_checkpoint(out).precisions[0] == "int8"
 
-    class Other:
-        agreement, pictures = 0.5, 12
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tinysight.quantize_report.report_int8", lambda *_: Other)
-        assert quantize(model, "-o", out, "--force", "--report", photos, "--min-agreement", 0.51) == 3
-        assert out.read_bytes() == b"old"
-    assert "on 50.00% of 12 pictures, at least 51.00% is wanted; nothing was written" in capsys.readouterr().err
+def test_the_only_float_weights_are_not_dropped(model, capsys):
+    before = model.read_bytes()
+    assert quantize(model, "-o", model, "--force", "--drop-float") == 2
+    assert "no copy of the float32 weights" in capsys.readouterr().err and model.read_bytes() == before
+
+
+def test_a_model_without_a_head_has_no_report(photos, tmp_path, make_checkpoint, capsys):
+    path = tmp_path / "headless.safetensors"
+    write_checkpoint(path, make_checkpoint(alpha=0.25, resolution=SIDE, include_top=False))
+    assert quantize(path, "-o", tmp_path / "out.safetensors", "--report", photos) == 2
+    assert "has no head" in capsys.readouterr().err
 
 
 def test_unreadable_pictures_are_counted(model, photos, tmp_path, capsys):
@@ -85,7 +97,7 @@ def test_unreadable_pictures_are_counted(model, photos, tmp_path, capsys):
     out = tmp_path / "out.safetensors"
     assert quantize(model, "-o", out, "--calibration", photos, "--report", photos, "--max-pictures", 2) == 4
     given = capsys.readouterr()
-    assert "1 pictures could not be read" in given.err
+    assert given.err.startswith("left out: ") and "03.png" in given.err and given.err.count("\n") == 1
     assert "same first answer as float32" in given.out and "conv_pw_13" in given.out
     assert out.exists()
 
@@ -94,9 +106,10 @@ def test_unreadable_pictures_are_counted(model, photos, tmp_path, capsys):
     ("extra", "code", "message"),
     [
         (["--min-agreement", "0.9"], 2, "--min-agreement needs --report"),
+        (["--min-agreement", "nan", "--report", "."], 2, "from 0 to 1, received nan"),
         (["--calibration", "nowhere"], 2, "nowhere"),
         (["--max-pictures", "0"], 2, "max-pictures"),
-        (["--report", "."], 2, "every picture of the report was calibrated on"),
+        (["--report", "."], 2, "every picture of the report would be calibrated on"),
     ],
 )
 def test_wrong_options_write_nothing(model, photos, tmp_path, capsys, monkeypatch, extra, code, message):
@@ -113,3 +126,8 @@ def test_an_output_that_is_there_or_has_another_ending_is_refused(model, tmp_pat
     assert "already there; pass --force" in capsys.readouterr().err
     assert quantize(model, "-o", tmp_path / "x.onnx") == 2
     assert "must end in .safetensors" in capsys.readouterr().err
+    assert quantize(model, "-o", tmp_path / "none" / "x.safetensors") == 2
+    assert "none does not exist" in capsys.readouterr().err
+    (tmp_path / "folder.safetensors").mkdir()
+    assert quantize(model, "-o", tmp_path / "folder.safetensors", "--force") == 2
+    assert "it is a folder" in capsys.readouterr().err

@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from integer_models import rounded
 from lively_models import SPECS, assert_references_answers, lively, pictures
 
 from tinysight.cli import run
@@ -121,6 +123,32 @@ def test_wrong_input_is_refused(images):
 def test_wrong_options_are_refused(options):
     with pytest.raises(UsageError, match="must be"):
         NativeEngine(lively(Spec(alpha=0.25, resolution=32)), **options)
+
+
+@pytest.mark.parametrize(
+    ("precision", "part"),
+    [*((name, part) for name in ("float32", "int16", "int8") for part in ("kernel", "bias")), ("int8", "step")],
+)
+def test_weights_of_other_sizes_never_reach_the_compiled_part(precision, part):
+    """A file cannot hold them, a ``Checkpoint`` that was made in Python can."""
+    checkpoint = lively(Spec(alpha=0.25, resolution=32))
+    if precision == "int8":
+        integers = rounded(checkpoint)
+        layer = integers.layers["conv_pw_13"]
+        one = {name: getattr(layer, name)[:1] for name in ("scale", "bias", "step")}
+        shorter = {"kernel": {"kernel": layer.kernel[..., :16]}, "bias": one, "step": {"step": one["step"]}}[part]
+        wrong = {**integers.layers, "conv_pw_13": replace(layer, **shorter)}
+        checkpoint = replace(checkpoint, integers=replace(integers, layers=wrong))
+    else:
+        name = {"kernel": "conv_pw_13.kernel", "bias": "conv_preds.bias"}[part]
+        checkpoint.arrays[name] = checkpoint.arrays[name][..., :16]
+    with pytest.raises((EngineError, ValueError)):
+        NativeEngine(checkpoint, precision=precision)
+
+
+def test_an_instruction_set_is_for_the_native_engine_alone():
+    with pytest.raises(EngineError, match="instruction set portable was asked for"):
+        open_engine(lively(Spec(alpha=0.25, resolution=32)), "reference", isa="portable")
 
 
 def test_what_it_does_not_run_is_left_to_others():

@@ -40,7 +40,7 @@ def quantized(checkpoint, images):
 
 
 def test_closer_to_float_than_plain_rounding(model):
-    images, others = noise(40, 12), noise(40, 12, seed=1)
+    images, others = noise(40, 16), noise(40, 16, seed=1)
     wanted = ReferenceEngine(model).run(others).logits
     error = np.abs(logits_of(model, quantized(model, images), others) - wanted).mean()
     assert error < 0.7 * np.abs(logits_of(model, rounded(model), others) - wanted).mean()
@@ -48,13 +48,22 @@ def test_closer_to_float_than_plain_rounding(model):
 
 
 def test_the_mean_error_on_the_pictures_is_taken_away(model):
-    images = noise(40, 12)
+    images = noise(40, 16)
     error = logits_of(model, quantized(model, images), images) - ReferenceEngine(model).run(images).logits
     assert (np.abs(error.mean(axis=0)) < 0.1 * error.std(axis=0) + 0.01).all()
 
 
+def test_few_pictures_are_joined_by_drawn_ones(model):
+    one, wanted = noise(40, 1), ReferenceEngine(model).run(noise(40, 16, seed=1)).logits
+    joined = quantize_int8(model.card.spec, model.arrays, model.card.recipe, one)
+    alone = quantize_int8(model.card.spec, model.arrays, model.card.recipe, np.repeat(one, 16, axis=0))
+    errors = [np.abs(logits_of(model, made, noise(40, 16, seed=1)) - wanted).mean() for made in (joined, alone)]
+    assert errors[0] < errors[1]
+    assert all(layer.step is None or (layer.step == np.float32(6 / 255)).all() for layer in joined.layers.values())
+
+
 def test_nothing_that_was_seen_is_clipped_below_6(model):
-    images = noise(40, 6)
+    images = noise(40, 16)
     integers = quantized(model, images)
     largest = ReferenceEngine(model).run(images).features.max(axis=(0, 1, 2))
     step = next(layer.step for layer in reversed(list(integers.layers.values())) if layer.step is not None)

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tinysight.benchmark.noise import Noise, Watch
+from tinysight.errors import UsageError
 
 
 class Throughput(NamedTuple):
-    """Pictures per second in each round, the first answers, and how quiet the machine was.
+    """Pictures that can be read per second in each round, the first answers, and how quiet the machine was.
 
     ``answers``: class index by file, None for a file that cannot be read.
     """
@@ -37,13 +38,19 @@ def run_files(
         workers: threads.
         rounds: that count.
         clock: seconds.
+
+    Raises:
+        UsageError: none of the files can be read.
     """
     with ThreadPoolExecutor(workers) as pool:
         answers = list(pool.map(answer, files))
+        readable = sum(one is not None for one in answers)
+        if not readable:
+            raise UsageError(f"none of the {len(files)} pictures can be read")
         watch, rates = Watch(clock), []
         for _ in range(rounds):
             watch.look()
             start = clock()
             list(pool.map(answer, files, chunksize=1))
-            rates.append(len(files) / (clock() - start))
+            rates.append(readable / (clock() - start))
     return Throughput(rates, dict(zip(map(str, files), answers, strict=True)), watch.result())

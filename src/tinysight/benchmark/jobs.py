@@ -48,7 +48,7 @@ class Choice(NamedTuple):
 
 def time_calls(
     choice: Choice, plan: Plan, batch_size: int = 1, pictures: Path | None = None, gates: Sequence[Gate] = ()
-) -> tuple[Rows, list[str]]:
+) -> tuple[Rows, list[str], tuple[str, ...]]:
     """Time every combination in turns, and compare their answers.
 
     Args:
@@ -59,7 +59,7 @@ def time_calls(
         gates: ratios to reach.
 
     Returns:
-        One row a combination, and one line for each gate that was missed.
+        One row a combination, one line for each gate that was missed, one for each picture that cannot be read.
 
     Raises:
         UsageError: a gate that compares nothing; no pictures.
@@ -67,12 +67,15 @@ def time_calls(
     card = choice.any.card
     contenders = own_contenders(choice.checkpoints, choice.engines, choice.threads, choice.isa)
     check_names(gates, contenders)
-    photographs = None if pictures is None else read_photographs(pictures, card.recipe)
+    photographs = None
+    if pictures is not None:
+        photographs = read_photographs(pictures, card.recipe, num_classes=card.spec.num_classes)
     images = synthetic_pictures(card.spec.resolution, BATCHES * batch_size)
     batches = [images[number * batch_size :][:batch_size] for number in range(BATCHES)]
     measured = interleave(contenders, batches, plan)
     quality = quality_fields(contenders, photographs, batch_size)
-    return timing_rows(card.name, contenders, measured, quality, batch_size), missed(gates, contenders, measured)
+    rows = timing_rows(card.name, contenders, measured, quality, batch_size)
+    return rows, missed(gates, contenders, measured), photographs.unreadable if photographs else ()
 
 
 def time_files(choice: Choice, folder: Path, rounds: int) -> Rows:
@@ -80,9 +83,12 @@ def time_files(choice: Choice, folder: Path, rounds: int) -> Rows:
 
     Returns:
         One row an engine and precision: pictures a second.
+
+    Raises:
+        UsageError: no picture that can be read.
     """
     rows, workers = [], processors()
-    paths = listed(folder)
+    paths = listed(folder, choice.any.card.spec.num_classes)
     for engine in choice.engines:
         for precision, checkpoint in choice.checkpoints.items():
             classifier = Classifier(checkpoint, engine=engine, precision=precision, threads=1, isa=choice.isa)

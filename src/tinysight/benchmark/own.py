@@ -76,7 +76,8 @@ def own_contender(
     """
     if not checkpoint.card.spec.include_top:
         raise UsageError(f"model {checkpoint.card.name} has no head; a benchmark compares answers, so it needs one")
-    engine = open_engine(checkpoint, engine_name, precision, threads=threads, isa=isa)
+    chosen = isa if engine_name in ("auto", "native") else None
+    engine = open_engine(checkpoint, engine_name, precision, threads=threads, isa=chosen)
     fixed = None if engine.name == "reference" else threads
     return Contender(engine.name, engine.precision, fixed, _runner(engine), details=getattr(engine, "isa", ""))
 

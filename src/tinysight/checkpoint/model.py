@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,10 @@ class Checkpoint:
     def numbers(self) -> dict[str, NDArray[np.generic]]:
         """Return every stored array by its name in the file, float32 ones first, in the network's order."""
         return {**self.arrays, **(integer_arrays(self.integers) if self.integers is not None else {})}
+
+    def without_floats(self) -> Checkpoint:
+        """Return the model with its int8 numbers only, a quarter of the size."""
+        return replace(self, arrays={})
 
     def float_arrays(self, purpose: str) -> dict[str, NDArray[np.float32]]:
         """Return the float32 arrays for something that cannot do without.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tinysight.cli.options import offline_option, say_where_kernels_are_missing, settings
-from tinysight.cli.output import json_option, progress_bar
+from tinysight.cli.output import check_folder, json_option, left_out, progress_bar
 from tinysight.errors import GateError, UsageError, printable
 from tinysight.spec import DEFAULT_MODEL
 
@@ -32,7 +32,7 @@ def _several(text: str) -> list[str]:
 def _threads(text: str) -> list[int]:
     parts = _several(text)
     if not parts or not all(part.isdecimal() and len(part) < 4 for part in parts):
-        raise UsageError(f"--threads must be whole numbers with commas between, received {printable(text)!r}")
+        raise UsageError(f"--threads must be whole numbers from 1 to 64 with commas between, received {printable(text)!r}")
     return [int(part) for part in parts]
 
 
@@ -85,34 +85,47 @@ def command(
     output: Path | None,
     offline: bool,
     as_json: bool,
-) -> None:
+) -> int:
     """Time our engines in turns, A B A B, so that what disturbs the machine disturbs all alike.
 
     The last line says which machine it was. Rows of a machine that something else kept busy are marked as noisy.
     """
     from tinysight.benchmark import Plan, fingerprint, parse_gate
     from tinysight.benchmark.jobs import Choice, time_calls, time_commands, time_files
+    from tinysight.cli import EXIT_SOME_UNREADABLE
     from tinysight.cli.benchmark_rows import Printer
 
     asked = [parse_gate(gate) for gate in gates]
+    if seconds != seconds:
+        raise UsageError("--seconds must be from 0 to 3600, received nan")
+    if (end_to_end or cold_start) and (threads, batch_size) != ("1", 1):
+        raise UsageError("--end-to-end and --cold-start take no --threads and no --batch-size")
+    if cold_start and engines != "auto":
+        raise UsageError("--cold-start takes no --engines")
+    if output is not None:
+        check_folder(output)
     if (end_to_end is not None) + (cold_start is not None) + bool(pictures or gates) > 1:
         raise UsageError("--end-to-end, --cold-start and timing with --pictures or --min-ratio exclude each other")
     say_where_kernels_are_missing()
-    printer, missed = Printer(as_json, output), []
+    printer, missed, unreadable = Printer(as_json, output), [], 0
     for model in models:
         opened = _opened(model, _several(precision) if precision else None, offline)
         choice = Choice(opened, _several(engines), _threads(threads), isa)
         if cold_start is not None:
             printer.rows("process start to printed label", time_commands(model, list(opened), cold_start, rounds))
         elif end_to_end is not None:
-            printer.rows(f"{model}: files to names", time_files(choice, end_to_end, rounds))
+            rows = time_files(choice, end_to_end, rounds)
+            printer.rows(f"{model}: files to names", rows)
+            unreadable = max(row["unreadable"] for row in rows)
         else:
-            rows, short = time_calls(choice, Plan(rounds, seconds), batch_size, pictures, asked)
+            rows, short, reasons = time_calls(choice, Plan(rounds, seconds), batch_size, pictures, asked)
             printer.rows(f"{model}, batch {batch_size}", rows)
             missed += short
+            unreadable = left_out(list(reasons))
     printer.machine(fingerprint())
     if missed:
         raise GateError("; ".join(missed))
+    return EXIT_SOME_UNREADABLE if unreadable else 0
 
 
 def _opened(model: str, wanted: list[str] | None, offline: bool) -> dict[str, Checkpoint]:
@@ -122,6 +135,6 @@ def _opened(model: str, wanted: list[str] | None, offline: bool) -> dict[str, Ch
 
     with progress_bar() as progress:
         found = open_precisions(lambda precision: open_model(model, settings(offline), progress, precision), wanted)
-    for reason in found.missing:
+    for reason in dict.fromkeys(found.missing):
         click.echo(f"left out: {printable(reason, 500)}", err=True)
     return found.checkpoints

@@ -9,6 +9,7 @@ from typing import Any
 
 from tinysight.cli.output import console, echo_json
 from tinysight.cli.tables import show, table
+from tinysight.errors import TinysightError, printable
 
 Row = dict[str, Any]
 Cell = tuple[str, Callable[[Row], str]]
@@ -95,7 +96,11 @@ class Printer:
         if self._output is not None:
             from tinysight.atomic import write_atomically
 
-            write_atomically(self._output, "".join(self._lines).encode("ascii"))
+            try:
+                write_atomically(self._output, "".join(self._lines).encode("ascii"))
+            except OSError as error:
+                where = printable(str(self._output))
+                raise TinysightError(f"cannot write {where}: {error.strerror or error}") from error
 
     def _keep(self, row: Row) -> None:
         self._lines.append(json.dumps(row, allow_nan=False) + "\n")

@@ -53,7 +53,7 @@ NO_KERNELS = (
 
 
 def settings(offline: bool) -> Settings:
-    """Read the environment, the only place where a verb does; ``--offline`` wins over it."""
+    """Read where weights come from in the environment; ``--offline`` wins over it."""
     from dataclasses import replace
 
     from tinysight.store import Settings
@@ -67,13 +67,13 @@ def _environment_threads() -> int | None:
     if not text:
         return None
     if not text.isdecimal() or len(text) > 4:
-        raise UsageError(f"TINYSIGHT_THREADS must be a whole number of at least 1, received {printable(text, 40)!r}")
+        raise UsageError(f"TINYSIGHT_THREADS must be a whole number from 1 to 64, received {printable(text, 40)!r}")
     return int(text)
 
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Keep the garbage collector from looking through what is being imported, of which nothing is garbage."""
+    """Keep the garbage collector from looking through what is imported and opened, of which nothing is garbage."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -84,7 +84,7 @@ def _uncollected() -> Iterator[None]:
 
 
 def _start_no_blas_threads() -> None:
-    """Keep NumPy, when it is imported, from starting threads that nothing here will use: kernels of our own compute."""
+    """Keep NumPy, when it is imported, from starting threads: kernels of our own compute, but for rare networks."""
     if importlib.util.find_spec("tinysight._native") is not None:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 

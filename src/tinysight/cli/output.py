@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+NAMED = 5  # pictures of which it is said why they were left out
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 
 
@@ -79,14 +80,42 @@ def output_path(name: str, suffix: str, force: bool) -> Path:
     """Return where a verb may write, before it does any work.
 
     Raises:
-        UsageError: the name has another ending than ``suffix``, or something is there and may not be replaced.
+        UsageError: the name has another ending than ``suffix``, its folder is not there, or something is there and may
+            not be replaced.
     """
     target, shown = Path(name), printable(name)
     if target.suffix.lower() != suffix:
         raise UsageError(f"the output must end in {suffix}, received {shown!r}")
+    check_folder(target)
     if os.path.lexists(target) and not force:
         raise UsageError(f"{shown} is already there; pass --force to replace it")
     return target
+
+
+def left_out(reasons: list[str]) -> int:
+    """Say on stderr which pictures could not be read, the first few by name, and return the exit code."""
+    from tinysight.cli import EXIT_SOME_UNREADABLE
+
+    if not reasons:
+        return 0
+    for reason in reasons[:NAMED]:
+        click.echo(f"left out: {printable(reason, 500)}", err=True)
+    if len(reasons) > NAMED:
+        click.echo(f"left out: {len(reasons) - NAMED} more pictures that cannot be read", err=True)
+    return EXIT_SOME_UNREADABLE
+
+
+def check_folder(target: Path) -> None:
+    """Refuse a file that could not be written in the end: its folder is missing, or it is a folder itself.
+
+    Raises:
+        UsageError: that.
+    """
+    shown = printable(str(target))
+    if not target.parent.is_dir():
+        raise UsageError(f"cannot write {shown}: the folder {printable(str(target.parent))} does not exist")
+    if target.is_dir():
+        raise UsageError(f"cannot write {shown}: it is a folder")
 
 
 def bar_for_terminal(share: float, width: int) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tinysight.cli.options import offline_option, settings
-from tinysight.cli.output import console, echo_json, json_option, output_path, progress_bar
+from tinysight.cli.output import console, echo_json, json_option, left_out, output_path, progress_bar
 from tinysight.errors import GateError, UsageError, printable
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ Examples:
 @click.command(epilog=EPILOG)
 @click.argument("model")
 @click.option("-o", "--output", metavar="FILE", required=True, help="Where the model goes, a .safetensors file.")
-@click.option("--calibration", type=FOLDER, help="Pictures such as the model will see. Default: drawn ones.")
+@click.option("--calibration", type=FOLDER, help="Pictures such as the model will see, 16 or more. Default: drawn.")
 @click.option(
     "--max-pictures",
     type=click.IntRange(1),
@@ -36,7 +36,7 @@ Examples:
     show_default=True,
     help="Calibrate on so many, spread evenly over the folder.",
 )
-@click.option("--report", type=FOLDER, help="Other pictures, to compare int8 with float32 on; labels.csv is used.")
+@click.option("--report", type=FOLDER, help="Other pictures, to compare int8 with float32 on.")
 @click.option(
     "--min-agreement", type=click.FloatRange(0, 1), help="Write nothing and exit 3 if fewer first answers are the same."
 )
@@ -58,59 +58,83 @@ def command(
 ) -> int:
     """Add int8 to MODEL, a released name or a .safetensors file with float32 weights.
 
-    Pictures that cannot be read are left out, and the exit code is 4. Without --calibration the ranges of all
-    activations are the widest, which costs some agreement.
+    A folder is taken whole, or where it has a labels.csv (columns file and index), what that lists. Pictures that
+    cannot be read are left out, and the exit code is 4. Without --calibration the ranges of all activations are the
+    widest, which costs some agreement.
     """
-    from dataclasses import replace
-
     from tinysight.checkpoint import write_checkpoint
     from tinysight.models import open_model
     from tinysight.models.quantizing import quantize_model
-    from tinysight.quantize_report import report_int8
+    from tinysight.quantize_report import held_out, report_int8
 
+    target = _checked_options(model, output, min_agreement, report, drop_float, force)
+    with progress_bar() as progress:
+        checkpoint = open_model(model, settings(offline), progress, precision="float32")
+    if report is not None and not checkpoint.card.spec.include_top:
+        raise UsageError("a report compares first answers, and this model has no head")
+    seen = _read(calibration, checkpoint, max_pictures)
+    judged, images = _read(report, checkpoint), seen.images if seen else None
+    others, shared = held_out(judged, images) if judged else (None, 0)
+    with progress_bar("Quantizing", of_bytes=False) as step:
+        made = quantize_model(checkpoint, images, progress=step)
+    found = report_int8(made, others, shared) if others else None
+    missed = found is not None and min_agreement is not None and found.agreement < min_agreement
+    if not missed:
+        write_checkpoint(target, made.without_floats() if drop_float else made)
+    unreadable = dict.fromkeys(line for part in (seen, judged) if part for line in part.unreadable)
+    size = None if missed else target.stat().st_size
+    _print(made, output, size, len(seen.images) if seen else 0, len(unreadable), found, as_json)
+    if missed and found is not None:
+        same = round(found.agreement * found.pictures)
+        raise GateError(
+            f"int8 gives float32's first answer on {same} of {found.pictures} pictures, a share of "
+            f"{found.agreement:.4f}; at least {min_agreement} is wanted; nothing was written"
+        )
+    return left_out(list(unreadable))
+
+
+def _checked_options(
+    model: str, output: str, min_agreement: float | None, report: Path | None, drop_float: bool, force: bool
+) -> Path:
+    """Refuse what cannot end well, before any work."""
+    if min_agreement is not None and min_agreement != min_agreement:
+        raise UsageError("--min-agreement must be from 0 to 1, received nan")
     if min_agreement is not None and report is None:
         raise UsageError("--min-agreement needs --report FOLDER to measure it on")
     target = output_path(output, ".safetensors", force)
-    with progress_bar() as progress:
-        checkpoint = open_model(model, settings(offline), progress, precision="float32")
-    seen = _read(calibration, checkpoint, max_pictures)
-    judged = _read(report, checkpoint, None)
-    with progress_bar("Quantizing", of_bytes=False) as step:
-        made = quantize_model(checkpoint, seen.images if seen else None, progress=step)
-    found = report_int8(made, judged, seen.images if seen else None) if judged else None
-    if found and min_agreement is not None and found.agreement < min_agreement:
-        raise GateError(
-            f"int8 gives float32's first answer on {found.agreement:.2%} of {found.pictures} pictures, "
-            f"at least {min_agreement:.2%} is wanted; nothing was written"
-        )
-    write_checkpoint(target, replace(made, arrays={}) if drop_float else made)
-    unreadable = sum(part.unreadable for part in (seen, judged) if part)
-    _print(made, output, target.stat().st_size, len(seen.images) if seen else 0, unreadable, found, as_json)
-    return _exit_code(unreadable)
+    if drop_float and target.exists() and Path(model).exists() and target.samefile(model):
+        raise UsageError("--drop-float would leave no copy of the float32 weights; give -o another name")
+    return target
 
 
-def _read(folder: Path | None, checkpoint: Checkpoint, limit: int | None) -> Photographs | None:
+def _read(folder: Path | None, checkpoint: Checkpoint, limit: int | None = None) -> Photographs | None:
+    """Read a folder: up to ``limit`` pictures to calibrate on, or all with their classes."""
     from tinysight.agreement import read_photographs
 
-    return None if folder is None else read_photographs(folder, checkpoint.card.recipe, limit)
-
-
-def _exit_code(unreadable: int) -> int:
-    from tinysight.cli import EXIT_SOME_UNREADABLE
-
-    if unreadable:
-        click.echo(f"{unreadable} pictures could not be read and were left out", err=True)
-    return EXIT_SOME_UNREADABLE if unreadable else 0
+    classes = None if limit else checkpoint.card.spec.num_classes
+    return None if folder is None else read_photographs(folder, checkpoint.card.recipe, limit, classes)
 
 
 def _print(
-    made: Checkpoint, output: str, size: int, calibrated: int, unreadable: int, found: Report | None, as_json: bool
+    made: Checkpoint,
+    output: str,
+    size: int | None,
+    calibrated: int,
+    unreadable: int,
+    found: Report | None,
+    as_json: bool,
 ) -> None:
-    fields: dict[str, Any] = {"model": made.card.name, "output": output, "bytes": size, "calibrated_on": calibrated}
+    written = None if size is None else output
+    fields: dict[str, Any] = {"model": made.card.name, "output": written, "bytes": size, "calibrated_on": calibrated}
     if as_json:
         echo_json({**fields, "unreadable": unreadable, "report": None if found is None else found.to_dict()})
         return
-    click.echo(f"wrote {printable(output)} ({size:,} bytes), calibrated on {calibrated or 'drawn'} pictures")
+    if size is not None:
+        from tinysight.quantize import FEWEST
+
+        pictures = f"{calibrated} picture{'s' * (calibrated != 1)}" if calibrated else "drawn pictures"
+        joined = " and drawn ones" if 0 < calibrated < FEWEST else ""
+        click.echo(f"wrote {printable(output)} ({size:,} bytes), calibrated on {pictures}{joined}")
     if found is not None:
         _table(found)
 

@@ -134,6 +134,8 @@ def open_engine(
         MissingExtraError: engine ``onnx``, and ONNX Runtime is not installed.
     """
     choice = choose(checkpoint, name, precision)
+    if isa is not None and choice.engine != "native":
+        raise EngineError(f"instruction set {isa} was asked for, which engine {choice.engine} does not choose by")
     engine: Engine
     if choice.engine == "native":
         from tinysight.engines.native import NativeEngine

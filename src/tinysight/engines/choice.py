@@ -49,7 +49,7 @@ def obstacle(choice: Choice, checkpoint: Checkpoint) -> TinysightError | None:
         if not is_built():
             return EngineError("this installation has no native engine: it was built without a C++ compiler")
         spec = checkpoint.card.spec
-        if not supports(spec, choice.precision):
+        if not supports(spec):
             return EngineError(f"the native engine runs depth_multiplier 1, received {spec.depth_multiplier}")
         value_range = checkpoint.card.recipe.value_range
         if choice.precision != "float32" and stem_limit(value_range) > LARGEST_PIXEL:

@@ -38,7 +38,7 @@ def is_built() -> bool:
     return importlib.util.find_spec("tinysight._native") is not None
 
 
-def supports(spec: Spec, precision: str = "float32") -> bool:  # noqa: ARG001
+def supports(spec: Spec) -> bool:
     """Whether the native engine runs this network: any but those with several depthwise outputs per channel."""
     return spec.depth_multiplier == 1
 
@@ -178,6 +178,9 @@ def _open_integer(checkpoint: Checkpoint, threads: int, isa: str, precision: str
     except OverflowError as error:
         raise EngineError(f"the model's {precision} weights are not safe: {error}") from None
     last = next(layer.step for layer in reversed(list(integers.layers.values())) if layer.step is not None)
+    outputs = layers(spec)[-1].input_shape[2]
+    if last.shape != (outputs,):
+        raise EngineError(f"the last layer before the pool has steps {last.shape}, the spec says {(outputs,)}")
     network.finish(np.ascontiguousarray(last))
     return network
 

@@ -42,6 +42,7 @@ HEADROOM = 3.0
 SMALLEST_RANGE = 0.5  # of an activation that the pictures hardly move
 WHOLE_RANGE = 6.0
 LEVEL_STEPS = 3
+FEWEST = 16  # pictures that are trusted alone: fewer are joined by drawn ones, and ranges are the widest
 SMALLEST_SHARE = 0.05  # of places that are taken to move with the bias, so that it does not run away where few do
 
 Kernel = NDArray[np.int16] | NDArray[np.int8]
@@ -132,7 +133,8 @@ def quantize_int8(
         arrays: its float32 arrays by name.
         recipe: says what the pixels' levels are worth.
         calibration: uint8 ``(N, R, R, 3)``, pictures such as the network will see, prepared by the recipe. None takes
-            ``synthetic_pictures`` and lets every activation reach 6, which costs some agreement.
+            ``synthetic_pictures`` and lets every activation reach 6, which costs some agreement; fewer than 16 are
+            taken beside those.
         progress: called with layers done and layers in all.
 
     Returns:
@@ -143,8 +145,10 @@ def quantize_int8(
         CheckpointError: weights too large for whole numbers.
     """
     side = spec.resolution
-    images = synthetic_pictures(side) if calibration is None else _checked(calibration, side)
-    least = WHOLE_RANGE if calibration is None else SMALLEST_RANGE
+    given = np.empty((0, side, side, 3), np.uint8) if calibration is None else _checked(calibration, side)
+    few = len(given) < FEWEST
+    images = np.concatenate([given, synthetic_pictures(side)]) if few else given
+    least = WHOLE_RANGE if few else SMALLEST_RANGE
     folded, exact = fold_checked(spec, arrays), quantize_int16(spec, arrays, recipe)
     activations, made = first_activations(images, recipe.value_range), {}
     rows = layers(spec)

@@ -40,7 +40,7 @@ def layer_noise_db(
         value_range: from the recipe.
 
     Returns:
-        10 log10 of the ratio of mean squares by layer name, in the network's order.
+        10 log10 of the ratio of mean squares by layer name, in the network's order; at most 200.
     """
     signal: dict[str, float] = {}
     noise: dict[str, float] = {}
@@ -57,4 +57,5 @@ def layer_noise_db(
             signal[layer.name] = signal.get(layer.name, 0.0) + float(np.square(wanted).sum())
             noise[layer.name] = noise.get(layer.name, 0.0) + float(np.square(error).sum())
     floor = 1e-300
-    return {name: 10 * math.log10(max(signal[name], floor) / max(noise[name], floor)) for name in signal}
+    ratios = {name: max(power, floor) / max(noise[name], floor) for name, power in signal.items()}
+    return {name: min(200.0, 10 * math.log10(ratio)) for name, ratio in ratios.items()}

@@ -64,7 +64,7 @@ def _colour(dice: Dice) -> Whole:
 
 
 def _inside(dice: Dice, rows: Whole, columns: Whole, half: int) -> NDArray[np.bool_]:
-    """Return which pixels a leaf covers: a disc, an ellipse, a box or a rotated box."""
+    """Return which pixels a leaf covers: an ellipse, as often as a box and a rotated box together."""
     across, along = dice.one(half // 2 + 1, half), half
     kind = dice.one(0, 3)
     y, x = rows[:, None], columns[None, :]
