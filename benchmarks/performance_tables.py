@@ -37,11 +37,16 @@ def machine(fields: Fields) -> str:
     """Say which machine it was."""
     versions = ", ".join(f"{name} {version}" for name, version in fields["packages"].items())
     governor = f", governor {fields['governor']}" if fields["governor"] else ""
-    commit = f"  \nCommit {fields['commit'][:12]}." if fields.get("commit") else ""
     return (
         f"## Machine\n{fields['processor']}, {fields['processors']} processors{governor}; {fields['system']}; "
-        f"{fields['python']}.  \n{versions}.  \nFlags: {' '.join(fields['flags'])}.{commit}"
+        f"{fields['python']}.  \n{versions}.  \nFlags: {' '.join(fields['flags'])}."
     )
+
+
+def commits(results: dict[str, Fields]) -> str:
+    """Say of which commit each kind of result is."""
+    of = {kind: (document["machine"].get("commit") or "not recorded")[:12] for kind, document in results.items()}
+    return "  \nCommits: " + ", ".join(f"{kind} {commit}" for kind, commit in sorted(of.items())) + "."
 
 
 def _name(pairing: Fields) -> str:

@@ -32,7 +32,7 @@ def page(results: Results) -> str:
     parts = ["# Performance", tables.INTRODUCTION]
     if "peers" in results:
         peers = results["peers"]
-        parts += [tables.machine(peers["machine"]), tables.promises(results)]
+        parts += [tables.machine(peers["machine"]) + tables.commits(results), tables.promises(results)]
         parts += tables.comparison(peers)
     if "end to end" in results:
         parts.append(tables.end_to_end(results["end to end"]))

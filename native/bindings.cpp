@@ -1,9 +1,10 @@
-// The networks for Python. Shapes are checked in engines/native.py; this file trusts them.
+// The networks for Python, whose shapes are checked in engines/native.py, and the resize, which checks its own.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <stdexcept>
 #include <string>
 
 #include "network.h"
@@ -13,6 +14,8 @@ using nb::literals::operator""_a;
 using namespace tinysight;
 
 namespace {
+
+constexpr std::size_t kLargestSide = 131072;  // preprocess.MAX_SIDE_PX
 
 template <class T>
 using Input = nb::ndarray<const T, nb::c_contig, nb::device::cpu>;
@@ -114,11 +117,17 @@ NB_MODULE(_native, m) {
   });
   m.def("resize", [](const Picture& picture, nb::ndarray<std::uint8_t, nb::ndim<3>, nb::c_contig, nb::device::cpu> out,
                      const std::string& isa) {
+    const auto packed = [](const auto& a) { return a.shape(2) == 3 && a.stride(2) == 1 && (a.shape(1) == 1 || a.stride(1) == 3); };
+    const auto fits = [](std::size_t side) { return side >= 1 && side <= kLargestSide; };
+    if (!packed(picture) || !packed(out) || !fits(picture.shape(0)) || !fits(picture.shape(1)) || !fits(out.shape(0)) ||
+        !fits(out.shape(1))) {
+      throw std::invalid_argument("pictures must be (height, width, 3), each row without gaps, with sides of 1 to 131072");
+    }
     nb::gil_scoped_release release;
     const Image image{picture.data(), static_cast<std::ptrdiff_t>(picture.stride(0)),
                       static_cast<int>(picture.shape(0)), static_cast<int>(picture.shape(1))};
     resize(image, static_cast<int>(out.shape(0)), static_cast<int>(out.shape(1)), out.data(), choose_kernels(isa.empty() ? nullptr : isa.c_str()).resize);
-  }, "picture"_a, "out"_a, "isa"_a = "");
+  }, "picture"_a, "out"_a.noconvert(), "isa"_a = "");
   bind<Float32>(m, "Float32").def(
       "__init__",
       [](Network<Float32>* self, int resolution, int threads, const std::string& isa, float divisor, float low) {

@@ -1,7 +1,6 @@
 // The network as a chain of fused layers: stem, blocks (depthwise and pointwise in one pass), pool, head.
 #pragma once
 #include <chrono>
-#include <functional>
 
 #include "context.h"
 #include "engine.h"

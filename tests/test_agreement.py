@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,7 @@ def test_unreadable_pictures_are_counted(folder):
         (b"file,index\na.png,-1\n", "received '-1'"),
         (b"file,index\na.png\n", "received 'None'"),
         (b"file,index\na.png,7\n", "classes 0 to 6, received 7"),
+        (b"index,file\n1\n", "every row must name a file"),
         (b"file,index\n", "lists no picture"),
         (b"", "received none"),
         (b"file,index\n\xff\xfe\x00,1\n", "cannot be read as a table in UTF-8"),
@@ -57,8 +60,8 @@ def test_a_list_may_begin_with_a_byte_order_mark_and_must_be_a_file(folder):
     (folder / "labels.csv").write_bytes("\ufefffile,index\n3.png,6\n".encode())
     assert listed(folder, 7) == [(folder / "3.png", 6)]
     (folder / "labels.csv").unlink()
-    (folder / "labels.csv").mkdir()
-    with pytest.raises(UsageError, match="cannot be read"):
+    os.mkfifo(folder / "labels.csv")
+    with pytest.raises(UsageError, match="cannot be read: it is not a regular file"):
         listed(folder)
 
 

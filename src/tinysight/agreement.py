@@ -47,6 +47,8 @@ def listed(folder: Path, num_classes: int | None = None) -> list[tuple[Path, int
             raise UsageError(f"no picture in {printable(str(folder))}")
         return list(found)
     where = printable(str(table))
+    if not table.is_file():
+        raise UsageError(f"{where} cannot be read: it is not a regular file")
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
@@ -54,13 +56,19 @@ def listed(folder: Path, num_classes: int | None = None) -> list[tuple[Path, int
                 names = printable(", ".join(reader.fieldnames or ()), 100)
                 raise UsageError(f"{where} must have the columns file and index, received {names or 'none'}")
             rows: list[tuple[Path, int | None]] = [
-                (folder / str(row["file"]), _class(row["index"], num_classes, where)) for row in reader
+                (folder / _file(row["file"], where), _class(row["index"], num_classes, where)) for row in reader
             ]
     except (OSError, UnicodeError, csv.Error) as error:
         raise UsageError(f"{where} cannot be read as a table in UTF-8: {printable(str(error), 100)}") from None
     if not rows:
         raise UsageError(f"{where} lists no picture")
     return rows
+
+
+def _file(name: str | None, where: str) -> str:
+    if not name:
+        raise UsageError(f"{where}: every row must name a file")
+    return name
 
 
 def _class(text: str | None, num_classes: int | None, where: str) -> int:

@@ -26,6 +26,13 @@ def picture(tmp_path):
     return str(path)
 
 
+def test_a_closed_stderr_is_no_error(checkpoint_file, picture):
+    for arguments in (["--version"], ["predict", "--json", "-m", str(checkpoint_file), picture]):
+        closed = ["sh", "-c", 'exec "$@" 2>&-', "sh", *TINYSIGHT, *arguments]
+        done = subprocess.run(closed, stdout=subprocess.PIPE, text=True, timeout=60, check=False)
+        assert done.returncode == 0 and done.stdout.count("\n") == 1
+
+
 @pytest.mark.parametrize("arguments", [["cost", "--paper"], ["cost", "--paper", "--json"]])
 def test_a_reader_that_leaves_early_is_no_error(arguments):
     process = subprocess.Popen([*TINYSIGHT, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
@@ -82,7 +89,9 @@ def test_an_interrupt_is_exit_130_and_one_line(checkpoint_file, tmp_path):
     for number in range(3000):
         os.link(checkpoint_file, tmp_path / f"{number}.jpg")  # not pictures: each is refused, the run goes on
     command = [*TINYSIGHT, "predict", "--json", "-m", str(checkpoint_file), str(tmp_path)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A shell's background jobs ignore interrupts, and so do the processes that they start.
+    heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed)
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
     start = time.monotonic()

@@ -91,7 +91,8 @@ def time_files(choice: Choice, folder: Path, rounds: int) -> Rows:
     paths = listed(folder, choice.any.card.spec.num_classes)
     for engine in choice.engines:
         for precision, checkpoint in choice.checkpoints.items():
-            classifier = Classifier(checkpoint, engine=engine, precision=precision, threads=1, isa=choice.isa)
+            isa = choice.isa if engine in ("auto", "native") else None
+            classifier = Classifier(checkpoint, engine=engine, precision=precision, threads=1, isa=isa)
             answers = run_files(partial(_first, classifier), [path for path, _ in paths], workers, rounds)
             known = {str(path): index for path, index in paths if index is not None}
             names = classifier.card.name, classifier.engine.name, classifier.engine.precision

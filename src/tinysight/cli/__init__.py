@@ -118,7 +118,7 @@ def main() -> None:
 
 def _end(code: int) -> None:
     """End the process at once: taking everything apart first would be a tenth of a cold start."""
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):
         with contextlib.suppress(OSError, ValueError):  # said already, or nobody listens any more
             stream.flush()
     os._exit(code)

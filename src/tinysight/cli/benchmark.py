@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ def _several(text: str) -> list[str]:
 def _threads(text: str) -> list[int]:
     parts = _several(text)
     if not parts or not all(part.isdecimal() and len(part) < 4 for part in parts):
-        raise UsageError(f"--threads must be whole numbers from 1 to 64 with commas between, received {printable(text)!r}")
+        raise UsageError(f"--threads must be whole numbers from 1 to 64, commas between, received {printable(text)!r}")
     return [int(part) for part in parts]
 
 
@@ -100,8 +101,8 @@ def command(
         raise UsageError("--seconds must be from 0 to 3600, received nan")
     if (end_to_end or cold_start) and (threads, batch_size) != ("1", 1):
         raise UsageError("--end-to-end and --cold-start take no --threads and no --batch-size")
-    if cold_start and engines != "auto":
-        raise UsageError("--cold-start takes no --engines")
+    if cold_start and (engines != "auto" or isa != os.environ.get("TINYSIGHT_ISA")):
+        raise UsageError("--cold-start takes no --engines and no --isa; set TINYSIGHT_ISA")
     if output is not None:
         check_folder(output)
     if (end_to_end is not None) + (cold_start is not None) + bool(pictures or gates) > 1:
@@ -116,12 +117,13 @@ def command(
         elif end_to_end is not None:
             rows = time_files(choice, end_to_end, rounds)
             printer.rows(f"{model}: files to names", rows)
-            unreadable = max(row["unreadable"] for row in rows)
+            unreadable += max(row["unreadable"] for row in rows)
         else:
             rows, short, reasons = time_calls(choice, Plan(rounds, seconds), batch_size, pictures, asked)
             printer.rows(f"{model}, batch {batch_size}", rows)
             missed += short
-            unreadable = left_out(list(reasons))
+            unreadable += len(reasons)
+            left_out(list(reasons))
     printer.machine(fingerprint())
     if missed:
         raise GateError("; ".join(missed))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import importlib.util
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -104,9 +103,9 @@ def open_classifier(
     _start_no_blas_threads()
     with _uncollected():
         from tinysight.classify import Classifier
-        from tinysight.cli.output import progress_bar
+        from tinysight.cli.output import progress_bar, stderr_is_terminal
 
-        if sys.stderr.isatty():
+        if stderr_is_terminal():
             say_where_kernels_are_missing()
         with progress_bar() as progress:
             return Classifier(

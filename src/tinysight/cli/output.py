@@ -41,6 +41,11 @@ def console(stderr: bool = False) -> Console:
     return made
 
 
+def stderr_is_terminal() -> bool:
+    """Whether a person may see what is written to stderr."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
 def coloured() -> bool:
     """Whether stdout takes colours, by the rules that rich follows: a terminal or FORCE_COLOR, and no NO_COLOR."""
     if os.environ.get("NO_COLOR"):
@@ -140,7 +145,7 @@ def progress_bar(
     text: str = "Fetching weights", of_bytes: bool = True
 ) -> Iterator[Callable[[int, int | None], None] | None]:
     """Yield a callback (done, in all or None) that draws a progress bar on stderr, None off a terminal."""
-    if not sys.stderr.isatty():
+    if not stderr_is_terminal():
         yield None
         return
     with ExitStack() as stack:

@@ -84,13 +84,14 @@ def command(
     unreadable = dict.fromkeys(line for part in (seen, judged) if part for line in part.unreadable)
     size = None if missed else target.stat().st_size
     _print(made, output, size, len(seen.images) if seen else 0, len(unreadable), found, as_json)
+    code = left_out(list(unreadable))
     if missed and found is not None:
         same = round(found.agreement * found.pictures)
         raise GateError(
             f"int8 gives float32's first answer on {same} of {found.pictures} pictures, a share of "
             f"{found.agreement:.4f}; at least {min_agreement} is wanted; nothing was written"
         )
-    return left_out(list(unreadable))
+    return code
 
 
 def _checked_options(

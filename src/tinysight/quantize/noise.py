@@ -57,5 +57,5 @@ def layer_noise_db(
             signal[layer.name] = signal.get(layer.name, 0.0) + float(np.square(wanted).sum())
             noise[layer.name] = noise.get(layer.name, 0.0) + float(np.square(error).sum())
     floor = 1e-300
-    ratios = {name: max(power, floor) / max(noise[name], floor) for name, power in signal.items()}
-    return {name: min(200.0, 10 * math.log10(ratio)) for name, ratio in ratios.items()}
+    powers = {name: max(power, floor) for name, power in signal.items()}
+    return {name: 10 * math.log10(power / max(noise[name], 1e-20 * power)) for name, power in powers.items()}
