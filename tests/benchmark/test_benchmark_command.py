@@ -107,6 +107,9 @@ def test_cold_start(checkpoint_file, photos, capsys):
         (["--engines", "tpu"], "engine must be one of"),
         (["--precision", "float64"], "float64"),
         (["--cold-start", "x.png", "--min-ratio", "a/b=1"], "exclude each other"),
+        (["--cold-start", "x.png", "--isa", "portable"], "takes no --engines and no --isa"),
+        (["--end-to-end", ".", "--threads", "2"], "take no --threads"),
+        (["--seconds", "nan"], "received nan"),
     ],
 )
 def test_wrong_options_are_exit_2(arguments, message, checkpoint_file, capsys):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,11 @@ Examples:
   tinysight benchmark --min-ratio int8/float32=1.8
   tinysight benchmark --end-to-end photos/ --json
 """
+
+
+def _on_command_line(option: str) -> bool:
+    source = click.get_current_context().get_parameter_source(option)
+    return source is click.core.ParameterSource.COMMANDLINE
 
 
 def _several(text: str) -> list[str]:
@@ -101,7 +105,7 @@ def command(
         raise UsageError("--seconds must be from 0 to 3600, received nan")
     if (end_to_end or cold_start) and (threads, batch_size) != ("1", 1):
         raise UsageError("--end-to-end and --cold-start take no --threads and no --batch-size")
-    if cold_start and (engines != "auto" or isa != os.environ.get("TINYSIGHT_ISA")):
+    if cold_start and (engines != "auto" or _on_command_line("isa")):
         raise UsageError("--cold-start takes no --engines and no --isa; set TINYSIGHT_ISA")
     if output is not None:
         check_folder(output)
