@@ -13,6 +13,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 _lock = threading.Lock()
 _inside = 0
@@ -57,6 +58,19 @@ def _ignore_log() -> Callable[[], None]:
 
 
 def _ignore_libtiff() -> Callable[[], None]:
+    set_handler = _error_handler_setter()
+    if set_handler is None:
+        return lambda: None
+    before = set_handler(None)
+
+    def undo() -> None:
+        set_handler(before)
+
+    return undo
+
+
+@lru_cache(maxsize=1)  # each lookup makes a class, which only the garbage collector takes away again
+def _error_handler_setter() -> Callable[[int | None], int | None] | None:
     import ctypes
 
     from PIL import _imaging
@@ -65,11 +79,6 @@ def _ignore_libtiff() -> Callable[[], None]:
         # The symbol is found through the extension that is linked with libtiff, so it is that very copy.
         set_handler = ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler
     except (AttributeError, OSError):  # linked statically, or built without libtiff: nothing to reach
-        return lambda: None
+        return None
     set_handler.argtypes, set_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
-    before = set_handler(None)
-
-    def undo() -> None:
-        set_handler(before)
-
-    return undo
+    return set_handler
