@@ -14,6 +14,8 @@ DOORS = {
     "PIL": ("preprocess/",),
     "keras": ("networks/keras",),
     "torch": ("networks/torch", "train"),
+    "sklearn": ("train/head",),
+    "scipy": ("train/head",),
     "onnx": ("onnx_graph",),
     "onnxruntime": ("engines/onnx",),
     "h5py": ("importers/keras_h5", "importers/hdf5", "export/keras_h5"),

@@ -1,0 +1,1 @@
+"""How good a model is on labelled pictures, honestly: metrics with intervals, calibration, mistakes, comparisons."""
