@@ -1,5 +1,6 @@
 """The card: what it refuses, and when two are the same."""
 
+import hashlib
 import json
 from dataclasses import replace
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from tinysight.checkpoint import Card, Checkpoint, Probe, read_checkpoint, write_checkpoint
-from tinysight.checkpoint.card import card_from_json
+from tinysight.checkpoint.card import card_from_json, seen_pictures
 from tinysight.errors import CheckpointError, UsageError
 from tinysight.labels import Label
 from tinysight.preprocess.recipe import Recipe
@@ -112,3 +113,23 @@ def test_what_the_format_page_forbids_is_refused(saved):
         card_from_json(json.dumps(fields | {"probes": [fields["probes"][0] | {"output": ""}]}))
     with pytest.raises(CheckpointError, match="wnid or null"):
         card_from_json(json.dumps(fields | {"labels": ["ab", "cd", "ef", "gh"]}))
+
+
+def test_pictures_that_were_trained_on_are_remembered_by_their_hashes(make_checkpoint):
+    digests = [hashlib.sha256(bytes([n])).digest() for n in (3, 1, 2, 1)]
+    card = replace(make_checkpoint(alpha=0.25, resolution=32).card, seen=seen_pictures(digests))
+    assert card.trained_on.tolist() == sorted({int.from_bytes(digest[:4], "big") for digest in digests})
+    assert card_from_json(card.to_json()) == card
+
+
+def test_a_card_without_seen_pictures_is_the_text_that_it_was(make_checkpoint):
+    card = make_checkpoint(alpha=0.25, resolution=32).card
+    assert card.trained_on is None
+    assert "seen" not in json.loads(card.to_json())
+
+
+@pytest.mark.parametrize("seen", ["", "AAAA", "AAAAAgAAAAE=", "AAAAAQAAAAE=", "?", 7, None])
+def test_damaged_seen_pictures_are_refused(make_checkpoint, seen):
+    fields = json.loads(make_checkpoint(alpha=0.25, resolution=32).card.to_json()) | {"seen": seen}
+    with pytest.raises(CheckpointError):
+        card_from_json(json.dumps(fields))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,8 @@ from tinysight.spec import Spec, layers, spec_from_dict
 MAX_PROBES = 16
 MAX_NAME = 200
 MAX_TEXT = 10_000
+SEEN_BYTES = 4  # of a picture's hash: one stranger in a million is taken for one of a thousand-odd known pictures
+MAX_SEEN = 2**18  # pictures, 1.4 MB of the card
 MAX_ACTIVATION_BYTES = 2 << 30  # a small file can describe a network that no machine could run
 
 
@@ -64,6 +67,8 @@ class Card:
         licence: of the weights, an SPDX identifier where there is one.
         source: where the numbers come from, in words.
         probes: inputs and outputs by which the model checks itself.
+        seen: of each picture that the model was trained on, the first 4 bytes of its file's SHA-256, sorted, without
+            repeats; empty where they are not known. Evaluation leaves these pictures out.
 
     Raises:
         CheckpointError: parts that do not fit each other.
@@ -76,6 +81,7 @@ class Card:
     licence: str
     source: str
     probes: tuple[Probe, ...] = ()
+    seen: bytes = b""
 
     def __post_init__(self) -> None:
         if not self.name.isprintable() or not 1 <= len(self.name) <= MAX_NAME:
@@ -97,10 +103,17 @@ class Card:
             raise CheckpointError(f"each probe must have {outputs} outputs")
         if len(self.probes) > MAX_PROBES:
             raise CheckpointError(f"{len(self.probes)} probes; at most {MAX_PROBES}")
+        if len(self.seen) % SEEN_BYTES or len(self.seen) > SEEN_BYTES * MAX_SEEN:
+            raise CheckpointError(f"seen must be {SEEN_BYTES} bytes a picture, for at most {MAX_SEEN} pictures")
+
+    @property
+    def trained_on(self) -> NDArray[np.uint32] | None:
+        """``seen`` as uint32 ``(pictures,)``, rising; None where the pictures are not known."""
+        return np.frombuffer(self.seen, ">u4").astype(np.uint32) if self.seen else None
 
     def to_json(self) -> str:
         """Return the card as one line of JSON, keys sorted, the same text for the same card."""
-        fields = {
+        fields: dict[str, Any] = {
             "name": self.name,
             "spec": self.spec.to_dict(),
             "recipe": self.recipe.to_dict(),
@@ -116,6 +129,8 @@ class Card:
                 for probe in self.probes
             ],
         }
+        if self.seen:  # left out where there is nothing to say, as in files from before there was this key
+            fields["seen"] = binascii.b2a_base64(self.seen, newline=False).decode()
         return json.dumps(fields, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -175,6 +190,22 @@ def _probe(value: dict[str, Any]) -> Probe:
 CARD_KEYS = {"name", "spec", "recipe", "labels", "licence", "source", "probes"}
 
 
+def seen_pictures(contents: Iterable[bytes]) -> bytes:
+    """Return ``Card.seen`` for pictures whose files have these SHA-256 digests; empty for more than ``MAX_SEEN``."""
+    prefixes = sorted({digest[:SEEN_BYTES] for digest in contents})
+    return b"".join(prefixes) if len(prefixes) <= MAX_SEEN else b""
+
+
+def _seen(fields: dict[str, Any]) -> bytes:
+    if "seen" not in fields:
+        return b""
+    seen = binascii.a2b_base64(_text(fields["seen"]), strict_mode=True)
+    prefixes = np.frombuffer(seen, ">u4")
+    if not len(seen) or not (prefixes[1:] > prefixes[:-1]).all():
+        raise CheckpointError("seen must hold rising prefixes of hashes, at least one")
+    return seen
+
+
 def card_from_json(text: str) -> Card:
     """Read back ``Card.to_json``.
 
@@ -183,8 +214,10 @@ def card_from_json(text: str) -> Card:
     """
     try:
         fields = json.loads(text, object_pairs_hook=unique_keys)
-        if not isinstance(fields, dict) or set(fields) != CARD_KEYS:
-            raise CheckpointError(f"the card must have exactly the keys {', '.join(sorted(CARD_KEYS))}")
+        if not isinstance(fields, dict) or set(fields) - {"seen"} != CARD_KEYS:
+            raise CheckpointError(
+                f"the card must have exactly the keys {', '.join(sorted(CARD_KEYS))}, and may have seen"
+            )
         return Card(
             name=_text(fields["name"]),
             spec=spec_from_dict(fields["spec"]),
@@ -193,6 +226,7 @@ def card_from_json(text: str) -> Card:
             licence=_text(fields["licence"]),
             source=_text(fields["source"]),
             probes=tuple(_probe(value) for value in _entries(fields["probes"])),
+            seen=_seen(fields),
         )
     except (UsageError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         raise CheckpointError(f"the model's card is damaged: {str(error)[:200]}") from None
