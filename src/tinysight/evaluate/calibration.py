@@ -22,13 +22,13 @@ CLOSE_ENOUGH = 1e-9  # of log temperature
 class ReliabilityBin(NamedTuple):
     """Answers whose probability lies in ``low``..``high``.
 
-    ``count`` pictures, ``hits`` of them right; ``confidence`` is their mean probability, ``accuracy`` the share that is
+    So many ``pictures``, ``hits`` of them right; ``confidence`` is their mean probability, ``accuracy`` the share that is
     right, both 0..1.
     """
 
     low: float
     high: float
-    count: int
+    pictures: int
     hits: int
     confidence: float
     accuracy: float
@@ -88,7 +88,7 @@ def calibration_error(
         UsageError: as ``metrics.check_answers``.
     """
     found = reliability_bins(probabilities, labels, bins, equal_mass)
-    return sum(one.count * abs(one.accuracy - one.confidence) for one in found) / len(labels)
+    return sum(one.pictures * abs(one.accuracy - one.confidence) for one in found) / len(labels)
 
 
 def brier_score(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float:

@@ -11,13 +11,13 @@ Z_95 = 1.959963984540054  # 97.5 % point of the normal distribution: two-sided 9
 
 
 class Share(NamedTuple):
-    """``hits`` of ``count`` pictures; ``value``, ``low`` and ``high`` 0..1, the latter two Wilson's 95 % interval."""
+    """``hits`` of ``pictures``; ``value``, ``low`` and ``high`` 0..1, the latter two Wilson's 95 % interval."""
 
     value: float
     low: float
     high: float
     hits: int
-    count: int
+    pictures: int
 
 
 def wilson(hits: int, count: int, z: float = Z_95) -> tuple[float, float]:

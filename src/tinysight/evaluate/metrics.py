@@ -129,11 +129,11 @@ def class_scores(confusion: NDArray[np.int64]) -> ClassScores:
 
 
 class Confusion(NamedTuple):
-    """``count`` pictures of class ``label`` were called ``predicted``."""
+    """So many ``pictures`` of class ``label`` were called ``predicted``."""
 
     label: int
     predicted: int
-    count: int
+    pictures: int
 
 
 def worst_confusions(confusion: NDArray[np.int64], limit: int = 10) -> list[Confusion]:

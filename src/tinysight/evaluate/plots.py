@@ -109,26 +109,26 @@ def reliability_svg(bins: Sequence[ReliabilityBin]) -> str:
         bins: of ``calibration.reliability_bins``, at least one.
     """
     side = 360
-    worst = max(bins, key=lambda one: one.count * abs(one.accuracy - one.confidence))
+    worst = max(bins, key=lambda one: one.pictures * abs(one.accuracy - one.confidence))
     drawing = Drawing(
         side + 90,
         side + 30,
         "Reliability diagram",
-        f"Share right against probability given, in {len(bins)} bins. Furthest off, by pictures: {worst.count} pictures "
-        f"with {worst.confidence:.0%} on average, of which {worst.accuracy:.0%} were right.",
+        f"Share right against probability given, in {len(bins)} bins. Furthest off: {worst.pictures} pictures with "
+        f"{worst.confidence:.0%} on average, of which {worst.accuracy:.0%} were right.",
     )
     axes = Axes(drawing, (0, 1), (0, 1), (LEFT, TOP, side + 62, side - 20))
     axes.frame("probability the model gave", "share that was right", (True, True))
     drawing.line([axes.at(0, 0), axes.at(1, 1)], "grey", 1.5, "4 4")
     drawing.text(*axes.at(0.03, 0.95), "above the line: too modest", "soft", size=11, anchor="start")
     drawing.text(*axes.at(0.97, 0.04), "below: too sure", "soft", size=11, anchor="end")
-    most = max(one.count for one in bins)
+    most = max(one.pictures for one in bins)
     for one in bins:
-        low, high = wilson(one.hits, one.count)
+        low, high = wilson(one.hits, one.pictures)
         x, y = axes.at(one.confidence, one.accuracy)
         drawing.line([axes.at(one.confidence, low), axes.at(one.confidence, high)], "blue", 1.5)
-        hint = f"{one.count} pictures given {one.confidence:.0%}: {one.accuracy:.0%} right"
-        drawing.dot(x, y, 3 + 6 * math.sqrt(one.count / most), "blue", hint)
+        hint = f"{one.pictures} pictures given {one.confidence:.0%}: {one.accuracy:.0%} right"
+        drawing.dot(x, y, 3 + 6 * math.sqrt(one.pictures / most), "blue", hint)
     return drawing.svg()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from itertools import pairwise
 
 Point = tuple[float, float]
 
@@ -162,10 +163,10 @@ def spaced(places: Sequence[float], least: float, low: float, high: float) -> li
     """
     order = sorted(range(len(places)), key=lambda index: places[index])
     moved = list(places)
-    for before, after in zip(order, order[1:], strict=False):
+    for before, after in pairwise(order):
         moved[after] = max(moved[after], moved[before] + least)
     if order and moved[order[-1]] > high:  # too low on the page: push back up
         moved[order[-1]] = high
-        for after, before in zip(order[::-1], order[-2::-1], strict=False):
+        for after, before in pairwise(order[::-1]):
             moved[before] = max(low, min(moved[before], moved[after] - least))
     return moved
