@@ -22,8 +22,8 @@ CLOSE_ENOUGH = 1e-9  # of log temperature
 class ReliabilityBin(NamedTuple):
     """Answers whose probability lies in ``low``..``high``.
 
-    So many ``pictures``, ``hits`` of them right; ``confidence`` is their mean probability, ``accuracy`` the share that is
-    right, both 0..1.
+    So many ``pictures``, ``hits`` of them right; ``confidence`` is their mean probability, ``accuracy`` the share that
+    is right, both 0..1.
     """
 
     low: float
