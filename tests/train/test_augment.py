@@ -53,14 +53,21 @@ def test_a_crop_is_inside_its_picture(height, width, scale, ratio):
     assert 0 <= left <= left + columns <= width and columns >= 1
 
 
-def test_crops_have_the_area_and_the_proportions_asked_for_and_reach_every_corner():
+def test_crops_have_the_area_and_the_proportions_asked_for():
     boxes = np.array([draw_box(300, 400, Augmentation(), rng) for rng in [chance()] for _ in range(3000)])
     area = boxes[:, 2] * boxes[:, 3] / (300 * 400)
     ratio = boxes[:, 3] / boxes[:, 2]
     assert area.min() == pytest.approx(0.25, abs=0.01) and area.max() > 0.97
     assert ratio.min() == pytest.approx(3 / 4, abs=0.02) and ratio.max() == pytest.approx(4 / 3, abs=0.02)
+
+
+def test_small_crops_reach_every_edge():
+    augmentation, rng = Augmentation(scale=(0.25, 0.3)), chance()
+    boxes = np.array([draw_box(30, 40, augmentation, rng) for _ in range(1000)])
     assert boxes[:, :2].min(axis=0).tolist() == [0, 0]
-    assert (boxes[:, :2] + boxes[:, 2:]).max(axis=0).tolist() == [300, 400]
+    assert (boxes[:, :2] + boxes[:, 2:]).max(axis=0).tolist() == [30, 40]
+    centres = (boxes[:, :2] + boxes[:, 2:] / 2).mean(axis=0)
+    np.testing.assert_allclose(centres, [15, 20], atol=0.5)
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (50, 50), (90, 61), (61, 90), (40, 80)])

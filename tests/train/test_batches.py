@@ -134,6 +134,15 @@ def test_no_more_than_asked_is_made_ahead(monkeypatch):
     run.close()
 
 
+def test_leaving_early_does_not_wait_for_batches_that_were_not_begun(monkeypatch):
+    made = []
+    monkeypatch.setattr(Batches, "batch", lambda self, *at: made.append(at) or time.sleep(0.02))
+    run = prefetch(make(), 0, 0, 10, ahead=20, workers=1)
+    next(run)
+    run.close()
+    assert len(made) < 10
+
+
 def test_an_error_arrives_where_its_batch_would_have(monkeypatch):
     original = Batches.batch
 
