@@ -41,6 +41,7 @@ class Evaluation:
         grey: whether a picture has no colour, ``(N,)``.
         unreadable: why pictures could not be read, a line each; they count nowhere.
         left_out_seen: pictures left out because the model was trained on them.
+        training_known: whether the model's card tells which pictures it was trained on.
     """
 
     model: str
@@ -56,6 +57,7 @@ class Evaluation:
     grey: NDArray[np.bool_]
     unreadable: tuple[str, ...] = ()
     left_out_seen: int = 0
+    training_known: bool = False
 
     @property
     def probabilities(self) -> NDArray[np.float64]:
@@ -157,6 +159,7 @@ def evaluate_model(
         np.array([answer.grey for answer in good], bool),
         problems,
         len(paths) - len(kept),
+        card.trained_on is not None,
     )
 
 
