@@ -67,7 +67,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], faint: Iterable
     body = []
     for row in rows:
         cells = f'<td class="name">{escape(row[0])}</td>' + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
-        body.append(f"<tr{' class="faint"' if next(marks, False) else ''}>{cells}</tr>")
+        row_class = ' class="faint"' if next(marks, False) else ""
+        body.append(f"<tr{row_class}>{cells}</tr>")
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
 
 

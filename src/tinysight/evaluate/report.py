@@ -67,7 +67,8 @@ def render_report(
 
 def _page(title: str, evaluation: Evaluation, headline: str, body: Sequence[Section]) -> str:
     sheet, plots = style_sheet(), style()
-    policy = f"default-src 'none'; img-src data:; style-src {_hash(sheet)} {_hash(plots)}; base-uri 'none'; form-action 'none'"
+    styles = f"style-src {_hash(sheet)} {_hash(plots)}"
+    policy = f"default-src 'none'; img-src data:; {styles}; base-uri 'none'; form-action 'none'"
     links = "".join(f'<a href="#part-{at}">{escape(name)}</a>' for at, (name, _) in enumerate(body))
     sections = "".join(
         f'<section id="part-{at}"><h2>{escape(name)}</h2>{words}</section>' for at, (name, words) in enumerate(body)
@@ -106,8 +107,8 @@ def _facts(evaluation: Evaluation) -> list[str]:
 def _headline(evaluation: Evaluation, summary: Summary) -> str:
     top1 = summary.top1
     words = (
-        f"Of {plural(top1.pictures, 'picture')}, the model named <b>{top1.hits:,} right</b>. Of many more pictures like "
-        f"these it would name between <b>{percent(top1.low)} and {percent(top1.high)}</b> right."
+        f"Of {plural(top1.pictures, 'picture')}, the model named <b>{top1.hits:,} right</b>. Of many more pictures "
+        f"like these it would name between <b>{percent(top1.low)} and {percent(top1.high)}</b> right."
     )
     number = f'<div class="big">{100 * top1.value:.1f}<small> %</small></div><p class="soft">named right (top-1)</p>'
     bar = f'<div class="plot">{_interval_svg(top1)}</div>'

@@ -57,7 +57,8 @@ def _card(evaluation: Evaluation, one: Mistake) -> str:
         )
     )
     file = f'<p class="file">{escape(str(one.path))}</p>'
-    return f'<article class="card"><div class="views">{figures}</div><div class="verdict"><dl>{rows}</dl>{file}</div></article>'
+    verdict = f'<div class="verdict"><dl>{rows}</dl>{file}</div>'
+    return f'<article class="card"><div class="views">{figures}</div>{verdict}</article>'
 
 
 def confusion(evaluation: Evaluation, summary: Summary) -> str:
@@ -154,7 +155,8 @@ def _trust(confidence: NDArray[np.float64], summary: Summary) -> str:
     if top1.low <= mean <= top1.high:
         return said + "as far as these pictures can tell, its probabilities can be taken at their word."
     verdict = "it is surer than it should be" if mean > top1.value else "it is more modest than it needs to be"
-    return f"{said}{verdict}. Dividing its logits by a temperature of {summary.temperature:.2f} would put most of that right."
+    remedy = f"Dividing its logits by a temperature of {summary.temperature:.2f} would put most of that right."
+    return f"{said}{verdict}. {remedy}"
 
 
 def sets(summary: Summary, wanted: float) -> str:
@@ -163,8 +165,8 @@ def sets(summary: Summary, wanted: float) -> str:
     if found is None:
         return f"<p>Too few pictures: each half needs at least {fewest_pictures(wanted)}.</p>"
     return (
-        f"<p>Instead of one class the model can name a few, such that the right one is among them for {found.wanted:.0%} "
-        f"of pictures. On these pictures that took <b>{found.mean_size:.2f} classes on average</b>; "
+        "<p>Instead of one class the model can name a few, such that the right one is among them for "
+        f"{found.wanted:.0%} of pictures. On these pictures that took <b>{found.mean_size:.2f} classes on average</b>; "
         f"{percent(found.singles.value)} of the sets held one class only.</p>"
         f"<p>Measured, the right class was in the set for <b>{percent(found.covered.value)}</b> of the pictures "
         f"({interval(found.covered)}): sets of one half of the pictures were made with a threshold fitted on the other "

@@ -17,8 +17,8 @@ h3{font-size:1rem;margin:24px 0 6px}
 p{margin:8px 0;max-width:72ch}
 .soft{color:var(--ts-soft)}
 .facts{display:flex;flex-wrap:wrap;gap:6px 8px;padding:0;margin:14px 0 0;list-style:none}
-.facts li{background:var(--ts-page);border:1px solid var(--ts-grid);border-radius:99px;padding:2px 12px;font-size:.86rem;
- overflow-wrap:anywhere}
+.facts li{background:var(--ts-page);border:1px solid var(--ts-grid);border-radius:99px;padding:2px 12px;
+ font-size:.86rem;overflow-wrap:anywhere}
 nav{position:sticky;top:0;z-index:2;background:var(--bar);backdrop-filter:blur(8px);
  border-bottom:1px solid var(--ts-grid)}
 nav>div{display:flex;gap:4px;overflow-x:auto;padding-top:8px;padding-bottom:8px;scrollbar-width:none}
