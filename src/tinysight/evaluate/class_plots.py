@@ -11,6 +11,7 @@ from tinysight.evaluate.intervals import Share
 from tinysight.evaluate.svg import Drawing, clipped
 
 MOST_NUMBERED = 20  # classes whose cells still have room for numbers
+FEW = 8  # classes that can have large cells
 MOST_NAMED = 60  # classes whose names still fit beside the cells
 NAME_CHARACTERS = 16
 FAINTEST = 0.12  # a single picture must still be seen
@@ -27,7 +28,7 @@ def confusion_svg(confusion: NDArray[np.int64], names: Sequence[str]) -> str:
         names: of the classes, K.
     """
     count = len(names)
-    cell = 34.0 if count <= MOST_NUMBERED else max(2.0, 640 / count)
+    cell = 48.0 if count <= FEW else 34.0 if count <= MOST_NUMBERED else max(2.0, 640 / count)
     named = count <= MOST_NAMED
     left, top = (130.0, 124.0) if named else (44.0, 40.0)
     right = int(np.trace(confusion))

@@ -22,21 +22,21 @@ def escape(text: str) -> str:
 
 
 def percent(share: float) -> str:
-    """Write a share of 0..1.
+    r"""Write a share of 0..1, kept on one line.
 
     >>> percent(0.936)
-    '93.6 %'
+    '93.6\xa0%'
     """
-    return f"{100 * share:.1f} %"
+    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
 
 
 def interval(found: Share) -> str:
-    """Write the ends of a share's interval.
+    r"""Write the ends of a share's interval.
 
     >>> interval(Share(0.5, 0.25, 0.75, 2, 4))
-    '25.0-75.0 %'
+    '25.0–75.0\xa0%'
     """
-    return f"{100 * found.low:.1f}-{100 * found.high:.1f} %"
+    return f"{100 * found.low:.1f}–{percent(found.high)}"
 
 
 def plural(count: int, thing: str) -> str:

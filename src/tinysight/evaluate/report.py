@@ -18,6 +18,7 @@ from tinysight.evaluate.report_style import style_sheet
 from tinysight.evaluate.run import Evaluation
 from tinysight.evaluate.summary import Summary, summarize
 from tinysight.evaluate.svg import Drawing, style
+from tinysight.preprocess import Recipe
 
 Section = tuple[str, str]  # title as plain text, body as HTML
 
@@ -49,7 +50,7 @@ def render_report(
     wrong = "Worst mistakes"
     body: list[Section] = [
         (wrong, parts.mistakes(evaluation, gallery)),
-        ("Which for which", parts.confusion(evaluation, summary)),
+        ("What it mixes up", parts.confusion(evaluation, summary)),
         ("Each class", parts.classes(evaluation, summary)),
         ("Can it be trusted?", parts.calibration(evaluation, summary)),
         ("“One of these”", parts.sets(summary, coverage)),
@@ -97,11 +98,17 @@ def _facts(evaluation: Evaluation) -> list[str]:
     facts = [
         f"model {evaluation.model}",
         evaluation.precision,
-        f"{recipe.resolution} px, {recipe.crop} {percent(recipe.crop_fraction)}, {recipe.resample}",
+        f"{recipe.resolution} px, {_crop(recipe)}, {recipe.resample}",
         f"data {evaluation.where}",
         plural(len(evaluation.paths), "picture"),
     ]
     return [escape(fact) for fact in facts]
+
+
+def _crop(recipe: Recipe) -> str:
+    if recipe.crop == "squash":
+        return "squashed"
+    return "centred square" + ("" if recipe.crop_fraction == 1 else f" of {percent(recipe.crop_fraction)}")
 
 
 def _headline(evaluation: Evaluation, summary: Summary) -> str:

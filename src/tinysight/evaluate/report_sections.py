@@ -21,7 +21,7 @@ from tinysight.evaluate.slices import FEWEST
 from tinysight.evaluate.summary import Summary, shown_classes
 
 MATRIX_CLASSES = 40  # of more than MOST_NAMED classes, those that mistakes are made with
-BARS = 40
+BARS = 30
 REJECTIONS = (0.5, 0.7, 0.9)
 
 
@@ -56,7 +56,7 @@ def _card(evaluation: Evaluation, one: Mistake) -> str:
             ("the label", "true", true, one.true[1]),
         )
     )
-    file = f'<p class="file">{escape(str(one.path))}</p>'
+    file = f'<p class="file">{escape(evaluation.shown(one.path))}</p>'
     verdict = f'<div class="verdict"><dl>{rows}</dl>{file}</div>'
     return f'<article class="card"><div class="views">{figures}</div>{verdict}</article>'
 
@@ -94,7 +94,8 @@ def classes(evaluation: Evaluation, summary: Summary) -> str:
     scores = summary.scores
     there = np.flatnonzero(scores.support)
     recalls = {int(i): share(int(summary.confusion[i, i]), int(scores.support[i])) for i in there}
-    order = sorted(recalls, key=lambda index: (recalls[index].value, -recalls[index].pictures))
+    # By the upper end of the interval: first those that are surely bad, not those with a single picture.
+    order = sorted(recalls, key=lambda index: (recalls[index].high, recalls[index].value))
     few = [evaluation.name(index) for index in order[:BARS]]
     bars = plot(
         class_bars_svg(few, [recalls[index] for index in order[:BARS]]),

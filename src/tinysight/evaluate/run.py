@@ -76,13 +76,17 @@ class Evaluation:
         right: NDArray[np.bool_] = self.predicted == self.truth
         return right
 
+    def shown(self, path: Path) -> str:
+        """Return a picture's name, from the data's folder where it lies in there."""
+        return str(path.relative_to(self.where)) if path.is_relative_to(self.where) else str(path)
+
     def name(self, index: int) -> str:
         """Return what a class is called; it may come from a stranger's file."""
         return class_name(index, self.labels)
 
 
-def choose_part(dataset: Dataset, part: str = "auto") -> tuple[str, NDArray[np.intp]]:
-    """Return which part of a data set to measure on, and the indexes of its examples.
+def choose_part(dataset: Dataset, part: str = "auto") -> NDArray[np.intp]:
+    """Return the indexes of the examples to measure on.
 
     Args:
         dataset: labelled pictures.
@@ -95,13 +99,13 @@ def choose_part(dataset: Dataset, part: str = "auto") -> tuple[str, NDArray[np.i
     if part == "auto":
         part = next((wanted for wanted in ("test", "val") if wanted in parts), "all")
     if part == "all":
-        return part, np.arange(len(parts))
+        return np.arange(len(parts))
     if part not in PARTS:
         raise UsageError(f"part must be auto, all, {', '.join(PARTS)}, received {part!r}")
     if part not in parts:
         has = [name for name in PARTS if name in parts]
         raise UsageError(f"the data has no part {part}; it has {', '.join(has) or 'no parts: use all'}")
-    return part, np.array([index for index, own in enumerate(parts) if own == part], np.intp)
+    return np.array([index for index, own in enumerate(parts) if own == part], np.intp)
 
 
 def evaluate_model(
