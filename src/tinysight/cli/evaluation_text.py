@@ -108,7 +108,7 @@ def print_pair(out: Console, found: Pair) -> None:
     from tinysight.evaluate.pair import flips, verdict
 
     comparison = found.comparison
-    names = [printable(one.model, NAME_CHARACTERS) for one in (found.first, found.second)]
+    names = [printable(name, NAME_CHARACTERS) for name in found.names]
     if found.left_out_seen:
         click.echo(f"{found.left_out_seen:,} pictures left out that one of the models was trained on")
     rows = table(["model", "precision", ">right", ">of", ">top-1", "95 %"])

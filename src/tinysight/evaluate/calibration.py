@@ -116,7 +116,7 @@ def negative_log_likelihood(logits: NDArray[np.floating], labels: NDArray[np.int
         UsageError: as ``metrics.check_answers``.
     """
     check_answers(logits, labels)
-    # Relative to the true class, so that nothing is lost where it has nearly all of the probability.
+    # Relative to the true class, so that no two large numbers are subtracted in the end.
     gaps = (logits.astype(np.float64) - logits[np.arange(len(labels)), labels][:, None]) / temperature
     most = gaps.max(axis=1)
     return float((most + np.log(np.exp(gaps - most[:, None]).sum(axis=1))).mean())

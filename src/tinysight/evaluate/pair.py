@@ -35,6 +35,12 @@ class Pair:
     comparison: Comparison
 
     @property
+    def names(self) -> tuple[str, str]:
+        """What to call the two, also where their cards have the same name; it may come from a stranger's file."""
+        first, second = self.first.model, self.second.model
+        return (first, second) if first != second else (f"{first} (first)", f"{second} (second)")
+
+    @property
     def unreadable(self) -> tuple[str, ...]:
         """Why pictures could not be read, a line each."""
         return tuple(dict.fromkeys((*self.first.unreadable, *self.second.unreadable)))
@@ -126,7 +132,7 @@ def pair_fields(found: Pair) -> dict[str, Any]:
 
 def pair_section(found: Pair) -> tuple[str, str]:
     """Return a part for the first model's report: how it stands to the second."""
-    comparison, names = found.comparison, (found.first.model, found.second.model)
+    comparison, names = found.comparison, found.names
     rows = [
         (name, f"{one.hits:,} of {one.pictures:,}", percent(one.value))
         for name, one in zip(names, (comparison.first, comparison.second), strict=True)

@@ -8,8 +8,9 @@ Coordinates are pixels, x to the right and y down.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
 from itertools import pairwise
+
+from tinysight.evaluate.html import escape
 
 Point = tuple[float, float]
 
