@@ -109,6 +109,7 @@ def test_the_numbers_are_in_the_page(make_evaluation):
     page = Page(render_report("Flowers", evaluation))
     hits = int(evaluation.correct.sum())
     assert f"{hits} right" in page.words
+    assert "\\x" not in page.words
     assert "3,251 pictures left out that the model was trained on." in page.words
     assert "does not say" not in page.words
     assert "Worst mistakes" not in page.words  # none were drawn

@@ -10,6 +10,7 @@ from tinysight.errors import printable
 from tinysight.evaluate.intervals import Share
 
 LONGEST = 300  # characters of a name that are shown
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 def escape(text: str) -> str:
@@ -18,7 +19,8 @@ def escape(text: str) -> str:
     >>> escape('<b>"x')
     '&lt;b&gt;&quot;x'
     """
-    return html.escape(printable(text, LONGEST), quote=True)
+    shown = NO_BREAK.join(printable(part, LONGEST) for part in text.split(NO_BREAK))  # it is harmless, and ours
+    return html.escape(shown, quote=True)
 
 
 def percent(share: float) -> str:
@@ -27,7 +29,7 @@ def percent(share: float) -> str:
     >>> percent(0.936)
     '93.6\xa0%'
     """
-    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
+    return f"{100 * share:.1f}{NO_BREAK}%"
 
 
 def interval(found: Share) -> str:
@@ -55,7 +57,7 @@ def image(png: bytes, description: str) -> str:
 
 
 def plot(svg: str, caption: str = "", wide: bool = False) -> str:
-    """Return a drawing with a caption; ``wide``: on a phone it is scrolled, not shrunk."""
+    """Return a drawing with a caption; ``wide``: on a phone it takes all there is."""
     below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     return f'<figure class="plot{" wide" if wide else ""}">{svg}{below}</figure>'
 

@@ -11,8 +11,8 @@ from tinysight.evaluate.calibration import ReliabilityBin
 from tinysight.evaluate.intervals import wilson
 from tinysight.evaluate.svg import DASHES, SERIES, Drawing, Point, clipped, spaced, ticks
 
-WIDTH, HEIGHT = 560, 320
-LEFT, TOP, BOTTOM = 62, 18, 50
+WIDTH, HEIGHT = 480, 300
+LEFT, TOP, BOTTOM = 58, 18, 50
 NAME_CHARACTERS = 18
 MOST_POINTS = 600  # more than a plot has pixels to show
 

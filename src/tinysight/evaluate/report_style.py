@@ -72,9 +72,12 @@ footer{max-width:1080px;margin:0 auto;padding:8px 24px 48px;font-size:.86rem;col
  header{padding:28px 0 18px}
  section{padding:18px 14px;border-radius:12px}
  .headline{grid-template-columns:1fr}
- .plot.wide svg{max-width:none;width:520px}
+ .plot.wide svg{width:100%}
  .cards{grid-template-columns:1fr}
- th,td{padding:6px 6px}
+ table{font-size:.82rem}
+ th{white-space:normal;font-size:.76rem;vertical-align:bottom}
+ th,td{padding:5px 4px}
+ td.name{min-width:6em}
 }
 @media print{nav{display:none}section,.card{break-inside:avoid}}
 """

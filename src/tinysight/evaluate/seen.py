@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-PREFIX_BYTES = 4  # of the SHA-256 of a file; a new picture is taken for a seen one once in a million seen ones
+PREFIX_BYTES = 4  # of a file's SHA-256: with 4,000 pictures seen, one new one in a million is taken for seen
 
 
 def unseen(contents: Sequence[bytes], seen_prefixes: NDArray[np.uint32] | None) -> NDArray[np.bool_]:
