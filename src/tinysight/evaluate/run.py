@@ -137,12 +137,7 @@ def evaluate_model(
     chosen = np.arange(len(dataset.examples)) if indexes is None else np.asarray(indexes, np.intp)
     paths = [dataset.examples[index].path for index in chosen.tolist()]
     hashes = hash_contents(paths) if contents is None else [contents[index] for index in chosen.tolist()]
-    fresh = np.ones(len(paths), bool) if include_seen else unseen(hashes, card.trained_on)
-    if not fresh.any():
-        why = "the model was trained on all of them (--include-seen measures on those)" if paths else "none was given"
-        raise UsageError(f"there is no picture to measure on: {why}")
-    truth = classes[dataset.labels[chosen]]
-    kept = np.flatnonzero(fresh)
+    kept = _fresh(hashes, None if include_seen else card.trained_on)
     answers = _run(classifier, [paths[index] for index in kept.tolist()], progress)
     read = [index for index, answer in zip(kept.tolist(), answers, strict=True) if not isinstance(answer, ImageError)]
     good = [answer for answer in answers if not isinstance(answer, ImageError)]
@@ -156,7 +151,7 @@ def evaluate_model(
         dataset.where,
         card.labels,
         tuple(paths[index] for index in read),
-        truth[read],
+        classes[dataset.labels[chosen[read]]],
         np.stack([answer.logits for answer in good]),
         tuple(hashes[index] for index in read),
         np.array([(answer.width, answer.height) for answer in good], np.intp),
@@ -165,6 +160,14 @@ def evaluate_model(
         len(paths) - len(kept),
         card.trained_on is not None,
     )
+
+
+def _fresh(hashes: Sequence[bytes], seen: NDArray[np.uint32] | None) -> NDArray[np.intp]:
+    kept = np.flatnonzero(unseen(hashes, seen))
+    if not len(kept):
+        why = "the model was trained on all of them (--include-seen measures on those)" if hashes else "none was given"
+        raise UsageError(f"there is no picture to measure on: {why}")
+    return kept
 
 
 @dataclass(frozen=True, eq=False, slots=True)
