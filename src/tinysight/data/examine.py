@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinysight.data.contents import UNREADABLE
-from tinysight.data.form import Form, read_form
+from tinysight.data.form import PLAIN, Form, read_form
 from tinysight.data.threads import in_order
 from tinysight.errors import ImageError
 from tinysight.preprocess import MAX_BYTES, Picture, read_picture, resize
@@ -46,7 +46,7 @@ class Facts:
     kind: Format | None = None
     width: int = 0
     height: int = 0
-    form: Form = Form()
+    form: Form = PLAIN
     is_link: bool = False
     is_blank: bool = False
     thumb: NDArray[np.uint8] | None = None

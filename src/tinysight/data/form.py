@@ -42,6 +42,9 @@ class Form(NamedTuple):
     turned: bool = False
 
 
+PLAIN = Form()
+
+
 def read_form(kind: Format, data: bytes) -> Form:
     """Return the form of a whole file's bytes; ``kind`` is what ``sniff`` found."""
     try:
@@ -56,7 +59,7 @@ def read_form(kind: Format, data: bytes) -> Form:
         if kind == "TIFF":
             return _tiff(data)
     except (ImageError, IndexError, OverflowError, struct.error):
-        return Form()
+        return PLAIN
     if kind == "BMP":
         return Form("palette" if 0 < int.from_bytes(data[28:30], "little") <= 8 else "colour")
     return Form(moves=b"avis" in data[:64])
@@ -109,7 +112,7 @@ def _webp(data: bytes) -> Form:
 def _tiff(data: bytes) -> Form:
     order = byte_order(data)
     if order is None or 43 in data[2:4]:  # BigTIFF, which nobody's photos are
-        return Form()
+        return PLAIN
     (start,) = struct.unpack_from(order + "I", data, 4)
     tags: dict[int, int] = {}
     for tag, kind, count, position in entries(data, order, start):

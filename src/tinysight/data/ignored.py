@@ -9,10 +9,12 @@ from tinysight.errors import printable
 
 IgnoredKind = Literal[
     "empty_class",
+    "empty_part",
     "folder_unreadable",
     "linked_folder",
     "loose_picture",
-    "not_a_picture",
+    "other_file",
+    "other_folder",
     "row_incomplete",
     "row_outside",
 ]

@@ -82,11 +82,14 @@ def _split_folders(found: Listing, parts: dict[Path, Part], where: str) -> Surve
     classes: list[Labelled] = []
     for folder, part in parts.items():
         one = list_folder(folder)
+        of_part = [read_class(class_folder, part) for class_folder in one.folders]
         inside.pictures.extend(one.pictures)
         inside.ignored.extend(one.ignored)
-        classes += [read_class(class_folder, part) for class_folder in one.folders]
+        if not any(labelled.pictures for labelled in of_part):
+            inside.ignored.append(Ignored("empty_part", folder, f"the folder for {part} has no labelled picture"))
+        classes += of_part
     beside = (folder for folder in found.folders if folder not in parts)
-    inside.ignored.extend(Ignored("not_a_picture", folder, "a folder beside those of the parts") for folder in beside)
+    inside.ignored.extend(Ignored("other_folder", folder, "a folder beside those of the parts") for folder in beside)
     return _class_folders(inside, classes, "split folders", where)
 
 

@@ -13,7 +13,9 @@ Floats = NDArray[np.float32]
 Box = tuple[float, float, float, float]  # top, left, height, width, as shares of the picture
 BLOCKS = 4  # fine structure is what is left without the means of blocks of so many pixels a side
 SIDE_PX = 64
-_STEPS = (0.04, 0.02, 0.01)  # by which an edge is moved, as shares; the last is half a pixel of SIDE_PX
+# (step, side): by how much an edge is moved, as a share, and at how many pixels the two are compared meanwhile.
+_SEARCH = ((0.04, SIDE_PX // 2), (0.02, SIDE_PX // 2), (0.01, SIDE_PX))
+_HOPELESS_AT_FIRST, _HOPELESS = 0.4, 0.7  # at half the size; no true pair that was seen is below 0.6 and 0.8
 _SMALLEST = 0.6  # share of a side that the common part may have
 _FLAT = 1e-3
 
@@ -38,7 +40,8 @@ def window(pictures: NDArray[Any], box: Box, side_px: int) -> Floats:
     length = pictures.shape[-1]
     rows = _averaging(length, box[0], box[2], side_px)
     columns = _averaging(length, box[1], box[3], side_px)
-    return np.matmul(np.matmul(rows, pictures), columns.T)
+    averaged: Floats = np.matmul(np.matmul(rows, pictures), columns.T)
+    return averaged
 
 
 @lru_cache(maxsize=4096)
@@ -72,33 +75,42 @@ class Overlay:
     """Two pictures, float (h, w) each, grey and of any size, made square."""
 
     def __init__(self, over: Floats, under: Floats) -> None:
-        self._over = _square(over)
-        self._whole = fine(window(_square(under), SQUARES[0], SIDE_PX))
-
-    def at(self, box: Box) -> float:
-        """Return the correlation of the fine structure, -1..1, where ``box`` of the first lies over the second."""
-        return float((fine(window(self._over, box, SIDE_PX)) * self._whole).sum())
+        self._over, square = _square(over), _square(under)
+        self._whole = {side: fine(window(square, SQUARES[0], side)) for _, side in _SEARCH}
 
     def best(self, box: Box) -> float:
-        """Return the best correlation that is reached from ``box`` by moving one edge after the other."""
-        edges = (box[0], box[1], box[0] + box[2], box[1] + box[3])
-        found = self._at_edges(edges)
-        for step in _STEPS:
-            improved = True
-            while improved:
-                improved = False
-                for number, sign in product(range(4), (-step, step)):
-                    moved = (*edges[:number], round(edges[number] + sign, 6), *edges[number + 1 :])
-                    likeness = self._at_edges(moved)
-                    if likeness > found + 1e-4:
-                        found, edges, improved = likeness, moved, True
-        return found
+        """Return the best correlation of fine structure, -1..1, where a part of the first lies over all of the second.
 
-    def _at_edges(self, edges: tuple[float, ...]) -> float:
+        One edge after the other of ``box`` is moved as long as that helps. What is hopeless at half the size is not
+        looked at any closer, and counts as 0.
+        """
+        edges: tuple[float, ...] = (box[0], box[1], box[0] + box[2], box[1] + box[3])
+        if self._at(edges, _SEARCH[0][1]) < _HOPELESS_AT_FIRST:
+            return 0.0
+        likeness = 0.0
+        for step, side in _SEARCH:
+            likeness, edges = self._climb(edges, step, side)
+            if likeness < _HOPELESS:
+                return 0.0
+        return likeness
+
+    def _climb(self, edges: tuple[float, ...], step: float, side: int) -> tuple[float, tuple[float, ...]]:
+        found, improved = self._at(edges, side), True
+        while improved:
+            improved = False
+            for number, move in product(range(4), (-step, step)):
+                moved = (*edges[:number], round(edges[number] + move, 6), *edges[number + 1 :])
+                likeness = self._at(moved, side)
+                if likeness > found + 1e-4:
+                    found, edges, improved = likeness, moved, True
+        return found, edges
+
+    def _at(self, edges: tuple[float, ...], side: int) -> float:
         top, left, bottom, right = edges
         if min(edges) < 0 or max(edges) > 1 or min(bottom - top, right - left) < _SMALLEST:
             return -1.0
-        return self.at((top, left, bottom - top, right - left))
+        part = window(self._over, (top, left, bottom - top, right - left), side)
+        return float((fine(part) * self._whole[side]).sum())
 
 
 def _square(picture: Floats) -> Floats:

@@ -63,7 +63,7 @@ def list_folder(folder: Path) -> Listing:
         elif is_picture_name(entry.name):
             found.pictures.append(path)
         else:
-            found.ignored.append(Ignored("not_a_picture", path, "its name does not end as a picture's does"))
+            found.ignored.append(Ignored("other_file", path, "its name does not end as a picture's does"))
     return found
 
 
