@@ -75,7 +75,7 @@ def check_dataset(
     split = split_dataset(dataset, contents, test_share=test_share, val_share=val_share, seed=seed)
     split.parts[[index for index, one in enumerate(facts) if one.error is not None]] = LEFT_OUT
     near = near_groups(dataset, facts, workers)
-    examined = Examined(dataset, found.ignored, tuple(facts), split, near, resolution)
+    examined = Examined(dataset, found.ignored, tuple(facts), split, near, resolution, test_share > 0)
     return Checkup(dataset, split, examined.counts(), run_checks(examined))
 
 

@@ -20,6 +20,7 @@ class Examined(NamedTuple):
         split: who is for what; pictures that cannot be read are left out.
         near: groups of two or more indexes, of pictures that are nearly the same and not the same bytes.
         resolution: side of the network's input in pixels.
+        wants_test: whether anything is to be measured at all.
     """
 
     dataset: Dataset
@@ -28,6 +29,7 @@ class Examined(NamedTuple):
     split: Split
     near: tuple[tuple[int, ...], ...]
     resolution: int
+    wants_test: bool = True
 
     @property
     def readable(self) -> list[int]:

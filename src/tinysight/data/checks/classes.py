@@ -24,7 +24,8 @@ def sizes(examined: Examined) -> Iterator[Finding]:
     for name, count in zip(names, counts, strict=True):
         if count < SMALL:
             yield Finding(
-                "small_class", f"{printable(name, 60)} has {count} usable pictures; {SMALL} or more are wanted"
+                "small_class",
+                f"{printable(name, 60)} has {count} of the {SMALL} usable pictures or more that are wanted",
             )
     least, most = min(counts), max(counts)
     if 0 < IMBALANCE * least < most:
@@ -45,7 +46,7 @@ def parts(examined: Examined) -> Iterator[Finding]:
         if part in given:
             for name in without:
                 yield Finding("class_missing_in_part", f"{printable(name, 60)} has no picture in {part}")
-    if not listed and len(examined.split.of("test")) == 0:
+    if not listed and examined.wants_test and len(examined.split.of("test")) == 0:
         yield Finding("empty_part", "no picture is left to measure with")
 
 
