@@ -76,7 +76,7 @@ def _parsed(table: Path, where: str) -> tuple[list[str], Iterator[tuple[int, dic
     text = _text(table, where)
     try:
         if table.suffix.lower() == ".jsonl":
-            objects = [json.loads(line) for line in text.splitlines() if line.strip()]
+            objects = [json.loads(line) for line in text.split("\n") if line.strip()]
             if not all(isinstance(fields, dict) for fields in objects):
                 raise UsageError(f"{where} must have one JSON object a line")
             rows = [{key: _plain(value) for key, value in fields.items()} for fields in objects]

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from tinysight.data.dataset import Part
+from tinysight.data.dataset import PARTS, Part
 from tinysight.data.ignored import Ignored
 from tinysight.pictures import PICTURE_SUFFIXES
 
@@ -83,9 +83,10 @@ def read_class(folder: Path, part: Part | None = None) -> Labelled:
 def part_folders(folders: Iterable[Path]) -> dict[Path, Part]:
     """Return which folders are a split's: where ``train`` and another part are there, or parts and nothing else.
 
-    A class that happens to be called ``train``, beside others, stays a class.
+    They come in the order of ``PARTS``. A class that happens to be called ``train``, beside others, stays a class.
     """
     every = list(folders)
     parts = {folder: PART_NAMES[folder.name.lower()] for folder in every if folder.name.lower() in PART_NAMES}
     is_split = len(parts) == len(every) or ("train" in parts.values() and len(parts) > 1)
-    return parts if is_split else {}
+    in_order = sorted(parts, key=lambda folder: PARTS.index(parts[folder]))
+    return {folder: parts[folder] for folder in in_order} if is_split else {}
