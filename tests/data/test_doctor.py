@@ -129,7 +129,7 @@ PART_FAULTS = {
     "class_missing_in_part": lambda d: shutil.rmtree(d / "val/dog"),
     "empty_part": lambda d: [shutil.rmtree(d / "test" / name) for name in ("cat", "dog")],
     "other_folder": lambda d: fill(d / "backup" / "cat", 2, 9000),
-    "small_class": lambda d: [fill(d / part / "elk", 3, seed) for part, seed in zip(PARTS, (7000, 7100, 7200), strict=True)],
+    "small_class": lambda d: [fill(d / part / "elk", 3, 7000 + 9 * number) for number, part in enumerate(PARTS)],
 }  # fmt: skip
 
 

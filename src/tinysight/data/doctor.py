@@ -12,7 +12,7 @@ from tinysight.data.examine import Facts, examine
 from tinysight.data.examined import Examined
 from tinysight.data.findings import Finding
 from tinysight.data.layout import survey
-from tinysight.data.near import SAME_LIKENESS, Candidate, candidates, likeness
+from tinysight.data.near import SAME_LIKENESS, Candidate, candidates, detail, likeness
 from tinysight.data.overlay import SIDE_PX
 from tinysight.data.reading import read_upright
 from tinysight.data.split import split_dataset
@@ -110,17 +110,17 @@ def _confirmed(dataset: Dataset, possible: list[Candidate], workers: int | None)
     """Read the pictures of the candidates again, larger, and keep those that are the same in detail."""
     wanted = sorted({index for one in possible for index in (one.first, one.second)})
     paths = [dataset.examples[index].path for index in wanted]
-    pictures = {
-        index: picture
+    details = {
+        index: detail(picture)
         for index, picture in zip(wanted, read_upright(paths, 2 * SIDE_PX, workers=workers), strict=True)
         if not isinstance(picture, ImageError)  # gone in between
     }
     return [
         one
         for one in possible
-        if one.first in pictures
-        and one.second in pictures
-        and likeness(one, pictures[one.first], pictures[one.second]) >= SAME_LIKENESS
+        if one.first in details
+        and one.second in details
+        and likeness(one, details[one.first], details[one.second]) >= SAME_LIKENESS
     ]
 
 

@@ -17,7 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinysight.data.overlay import SQUARES, Box, Overlay, fine, unit, window
+from tinysight.data.overlay import SIDE_PX, SQUARES, Box, Overlay, fine, unit, window
+from tinysight.preprocess import resize
 
 Floats = NDArray[np.float32]
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
@@ -99,13 +100,20 @@ def _fine_pairs(grey: Floats, pairs: NDArray[np.intp], mirrored: bool) -> Iterat
                 yield float(highest[one]), Candidate(int(first[one]), int(second[one]), mirrored, SQUARES[best[one]])
 
 
+def detail(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return what ``likeness`` compares of a picture, uint8 (h, w, 3): grey and square, uint8 (n, n)."""
+    square = resize(pixels, 2 * SIDE_PX, 2 * SIDE_PX)
+    grey: NDArray[np.uint8] = np.rint(square @ _GREY).astype(np.uint8)
+    return grey
+
+
 def likeness(one: Candidate, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
     """Return how alike the two pictures of a candidate are in detail, laid over each other as well as may be: -1..1.
 
     Args:
         one: the candidate, whose ``box`` is where the search begins.
-        first: uint8 (h, w, 3), upright.
-        second: uint8 (h, w, 3).
+        first: its ``detail``, uint8 (n, n).
+        second: the same of the other.
     """
     under = second[:, ::-1] if one.mirrored else second
-    return Overlay(first @ _GREY, under @ _GREY).best(one.box)
+    return Overlay(first.astype(np.float32), under.astype(np.float32)).best(one.box)

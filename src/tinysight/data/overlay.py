@@ -72,11 +72,11 @@ def fine(pictures: Floats) -> Floats:
 
 
 class Overlay:
-    """Two pictures, float (h, w) each, grey and of any size, made square."""
+    """Two square pictures, float32 (n, n) each, grey."""
 
     def __init__(self, over: Floats, under: Floats) -> None:
-        self._over, square = _square(over), _square(under)
-        self._whole = {side: fine(window(square, SQUARES[0], side)) for _, side in _SEARCH}
+        self._over = over
+        self._whole = {side: fine(window(under, SQUARES[0], side)) for _, side in _SEARCH}
 
     def best(self, box: Box) -> float:
         """Return the best correlation of fine structure, -1..1, where a part of the first lies over all of the second.
@@ -111,9 +111,3 @@ class Overlay:
             return -1.0
         part = window(self._over, (top, left, bottom - top, right - left), side)
         return float((fine(part) * self._whole[side]).sum())
-
-
-def _square(picture: Floats) -> Floats:
-    from tinysight.preprocess import resize
-
-    return resize(picture, 2 * SIDE_PX, 2 * SIDE_PX).astype(np.float32)
