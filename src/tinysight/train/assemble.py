@@ -1,0 +1,111 @@
+"""A new model out of a backbone and a head of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinysight.checkpoint import Card, Checkpoint, Probe
+from tinysight.errors import CheckpointError, UsageError
+from tinysight.labels import Label
+from tinysight.models.probes import PROBES, make_probes, probe_pixels
+from tinysight.models.quantizing import quantize_model, with_probe_outputs
+from tinysight.quantize.int8 import Progress
+from tinysight.spec import array_shapes, layers
+from tinysight.train.integer_head import integer_head
+
+Floats = NDArray[np.float32]
+HEAD = "conv_preds"
+CALIBRATION = 64  # pictures: more change nothing that can be measured
+
+
+def with_head(
+    backbone: Checkpoint,
+    kernel: Floats,
+    bias: Floats,
+    class_names: Sequence[str],
+    *,
+    name: str,
+    source: str,
+    licence: str,
+    embeddings: Floats | None = None,
+) -> Checkpoint:
+    """Give a backbone another head.
+
+    Args:
+        backbone: in float32, or in int8 alone; a head that it has is dropped, and so are int8 numbers beside float32
+            ones, which ``with_int8`` makes anew.
+        kernel: float32 ``(c, C)``.
+        bias: float32 ``(C,)``.
+        class_names: C of them.
+        name: of the new model, for people.
+        source: where its numbers come from, in words.
+        licence: of its numbers.
+        embeddings: float32 ``(M, c)`` of some pictures, by which a head in int8 is rounded so that it does least harm;
+            None rounds each weight by itself. Not looked at for a backbone in float32.
+
+    Returns:
+        A model in float32, or in int8 alone, with probes of its own. Of pictures ``seen`` its card says nothing.
+
+    Raises:
+        UsageError: sizes that do not belong together.
+        CheckpointError: numbers that are not finite, or a card that cannot be.
+    """
+    spec = replace(backbone.card.spec, num_classes=len(class_names), include_top=True)
+    wanted = array_shapes(spec)[f"{HEAD}.kernel"][2:]
+    if kernel.shape != wanted or bias.shape != wanted[1:]:
+        raise UsageError(f"the head must be {wanted} with {wanted[1]} biases, received {kernel.shape} and {bias.shape}")
+    if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
+        raise CheckpointError("the head holds values that are not finite (NaN or infinity)")
+    labels = tuple(Label(None, class_name) for class_name in class_names)
+    card = Card(name, spec, backbone.card.recipe, labels, licence, source)
+    if backbone.arrays:
+        head = {f"{HEAD}.kernel": kernel.reshape(1, 1, *wanted), f"{HEAD}.bias": bias}
+        arrays = {name: (head.get(name, backbone.arrays.get(name))) for name in array_shapes(spec)}
+        whole = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
+        return Checkpoint(replace(card, probes=make_probes(card, whole)), whole)
+    return _in_int8(backbone, card, kernel, bias, embeddings)
+
+
+def _in_int8(backbone: Checkpoint, card: Card, kernel: Floats, bias: Floats, embeddings: Floats | None) -> Checkpoint:
+    """Replace the head of a model that holds int8 numbers only; its probes' outputs are its own."""
+    integers = backbone.integers
+    assert integers is not None
+    last = layers(card.spec)[-3].name  # before pool and head
+    step = integers.layers[last].step
+    assert step is not None
+    rows = {name: layer for name, layer in integers.layers.items() if name != HEAD}
+    rows[HEAD] = integer_head(kernel, bias, step, embeddings)
+    card = replace(card, probes=tuple(Probe(probe_pixels(number), np.zeros_like(bias)) for number in range(PROBES)))
+    made = with_probe_outputs(card, replace(integers, layers=rows, probe_outputs=None))
+    assert made.probe_outputs is not None
+    probes = (replace(probe, output=output) for probe, output in zip(card.probes, made.probe_outputs, strict=True))
+    return Checkpoint(replace(card, probes=tuple(probes)), {}, made)
+
+
+def with_int8(checkpoint: Checkpoint, images: NDArray[np.uint8], progress: Progress | None = None) -> Checkpoint:
+    """Add the network in int8 to a float32 model.
+
+    Args:
+        checkpoint: the model.
+        images: uint8 ``(N, R, R, 3)``, pictures that it was trained on, prepared by its recipe; 64 of them are taken.
+        progress: called with layers done and layers in all.
+
+    Raises:
+        CheckpointError: the model holds no float32 weights, or they cannot be quantised.
+        UsageError: pictures of another shape or dtype, or none.
+    """
+    return quantize_model(checkpoint, images[spread(len(images))], progress=progress)
+
+
+def spread(count: int, wanted: int = CALIBRATION) -> NDArray[np.intp]:
+    """Return at most ``wanted`` of ``count`` places, rising, evenly far apart.
+
+    >>> spread(5, 3)
+    array([0, 1, 3])
+    """
+    taken = min(count, wanted)
+    return np.arange(taken, dtype=np.intp) * count // max(taken, 1)
