@@ -45,9 +45,9 @@ def test_order_and_names_do_not_matter(rows, random, seed):
 
 
 @settings(max_examples=60, deadline=None)
-@given(labelled, st.integers(0, 5))
-def test_every_class_of_three_is_in_every_part(rows, seed):
-    found = parts(rows, seed=seed)
+@given(labelled, st.integers(0, 5), st.sampled_from([(0.2, 0.1), (0.01, 0.01), (0.9, 0.05), (0.05, 0.9)]))
+def test_every_class_of_three_is_in_every_part(rows, seed, shares):
+    found = parts(rows, seed=seed, test_share=shares[0], val_share=shares[1])
     for label in range(3):
         of_class = [part for part, (_, other) in zip(found, rows, strict=True) if other == label]
         if len(of_class) >= 3:
@@ -116,10 +116,10 @@ def test_three_given_parts_are_kept_and_leaks_leave_train():
 @pytest.mark.parametrize("held_out", ["val", "test"])
 def test_of_two_given_parts_the_other_is_test_and_val_is_cut(held_out):
     rows = [(number, 0, "train") for number in range(1600)] + [(number, 0, held_out) for number in range(1600, 1700)]
-    found = parts(rows)
+    found = parts(rows, test_share=0.5, val_share=0.2)
     assert set(found[1600:]) == {2}
     assert set(found[:1600]) == {0, 1}
-    assert found[:1600].count(1) / 1600 == pytest.approx(0.125, abs=0.02)
+    assert found[:1600].count(1) / 1600 == pytest.approx(0.4, abs=0.04)
 
 
 def test_train_alone_is_cut_like_nothing_given():
