@@ -26,7 +26,7 @@ COARSE_PX, FINE_PX = 8, 24
 # Among 4,064 photos of flowers, all 33 pairs that SAME_LIKENESS keeps are above 0.82 and 0.78; crops of photos by up
 # to a tenth, drawn for the purpose, nearly all.
 COARSE_LIKENESS, FINE_LIKENESS = 0.82, 0.74
-# There, each pair above this was seen to be one photo; different flowers reach 0.81, and two true pairs are lost at 0.83.
+# There, each pair above this was seen to be one photo; different flowers reach 0.81, two true pairs are lost at 0.83.
 SAME_LIKENESS = 0.86
 _MIDDLES = (1.0, 0.9, 0.8)  # shares of the sides
 _BLOCK_ROWS = 256  # of the table of all pairs: 256 x 100,000 numbers are 100 MB
