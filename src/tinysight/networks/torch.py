@@ -54,13 +54,14 @@ class Network(nn.Module):
                 self.norms[layer.name] = nn.BatchNorm2d(outputs, eps=spec.bn_epsilon, momentum=bn_momentum)
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, first: int = 0) -> Tensor:
         """Return logits ``(N, num_classes)``, or the embedding ``(N, c)`` without a head.
 
         Args:
             images: float32 ``(N, 3, R, R)`` in the range that the weights expect, -1..1 for all released ones.
+            first: number of the convolution to start at, as ``features``; ``images`` are then what it reads.
         """
-        return self.classify(self.features(images))
+        return self.classify(self.features(images, first))
 
     def features(self, values: Tensor, first: int = 0, last: int | None = None) -> Tensor:
         """Run the convolutions numbered ``first`` to ``last`` (not included); 0 is the stem, 2 b the end of block b.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,17 @@ class Batch(NamedTuple):
     indexes: NDArray[np.intp]
     images: NDArray[np.uint8]
     targets: NDArray[np.float32]
+
+
+class Source(Protocol):
+    """Where batches come from: ``Batches`` of pictures, or what has been computed from them."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many there are in an epoch, at least one."""
+
+    def batch(self, epoch: int, step: int) -> Batch:
+        """Return one, a pure function of its number."""
 
 
 class Batches:
@@ -152,8 +163,8 @@ class Batches:
 
 
 def prefetch(
-    batches: Batches, start_epoch: int, start_step: int, epochs: int, ahead: int = 3, workers: int = 1
-) -> Iterator[Batch]:
+    batches: Source, start_epoch: int, start_step: int, epochs: int, ahead: int = 3, workers: int = 1
+) -> Generator[Batch, None, None]:
     """Yield the batches of a run in order while threads make the next ones.
 
     Closing the iterator waits for the batches that are being made, no more. An error in a batch is raised where that
@@ -183,7 +194,7 @@ def prefetch(
     )
 
 
-def _prefetched(batches: Batches, numbers: range, ahead: int, workers: int) -> Iterator[Batch]:
+def _prefetched(batches: Source, numbers: range, ahead: int, workers: int) -> Generator[Batch, None, None]:
     pool = ThreadPoolExecutor(workers, thread_name_prefix="tinysight-batches")
     coming: deque[Future[Batch]] = deque()
     try:

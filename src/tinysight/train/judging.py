@@ -1,0 +1,74 @@
+"""What a network in training says about pictures, and how good that is."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tinysight.networks.torch import Network
+
+BATCH = 32
+
+
+class Score(NamedTuple):
+    """``top1`` as a share 0..1, ``loss`` the mean negative log likelihood in nats."""
+
+    top1: float
+    loss: float
+
+    def is_better(self, than: Score | None) -> bool:
+        """Whether more pictures are named right, or as many with a smaller loss."""
+        return than is None or (self.top1, -self.loss) > (than.top1, -than.loss)
+
+
+class Scaling(NamedTuple):
+    """How uint8 becomes what the network's first trained convolution reads: ``values * factor + offset``."""
+
+    factor: float
+    offset: float
+
+    def applied(self, values: NDArray[np.uint8], device: torch.device) -> torch.Tensor:
+        """Return uint8 ``(N, H, W, C)`` as float32 ``(N, C, H, W)``, channels last in memory."""
+        tensor = torch.from_numpy(values).to(device, non_blocking=True).permute(0, 3, 1, 2)
+        return tensor.to(torch.float32).mul_(self.factor).add_(self.offset)
+
+
+def picture_scaling(value_range: tuple[float, float]) -> Scaling:
+    """Return the scaling of pixels to a recipe's range."""
+    low, high = value_range
+    return Scaling((high - low) / 255, low)
+
+
+def logits_of(
+    network: Network, values: NDArray[np.uint8], scaling: Scaling, first: int, device: torch.device
+) -> NDArray[np.float32]:
+    """Return a network's logits, in inference mode and float32.
+
+    Args:
+        network: left in evaluation mode.
+        values: uint8 ``(N, h, w, c)``: pictures, or what convolution ``first`` reads.
+        scaling: of the values.
+        first: number of the convolution that reads them.
+        device: where the network is.
+
+    Returns:
+        float32 ``(N, num_classes)``.
+    """
+    network.eval()
+    parts = []
+    with torch.inference_mode():
+        for begin in range(0, len(values), BATCH):
+            part = scaling.applied(values[begin : begin + BATCH], device)
+            parts.append(network(part, first).float().cpu().numpy())
+    return np.concatenate(parts)
+
+
+def score(logits: NDArray[np.float32], labels: NDArray[np.intp]) -> Score:
+    """Return how good logits ``(N, C)`` are for labels ``(N,)``."""
+    values = logits.astype(np.float64)
+    values -= values.max(axis=1, keepdims=True)
+    losses = np.log(np.exp(values).sum(axis=1)) - values[np.arange(len(labels)), labels]
+    return Score(float((logits.argmax(axis=1) == labels).mean()), float(losses.mean()))
