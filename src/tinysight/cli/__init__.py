@@ -27,6 +27,7 @@ VERBS = {
     ),
     "models": ("tinysight.cli.models", "List, fetch, verify and import weights."),
     "evaluate": ("tinysight.cli.evaluate", "Measure a model on labelled pictures, with a report."),
+    "train": ("tinysight.cli.train", "Make a model of your own from labelled pictures."),
     "benchmark": ("tinysight.cli.benchmark", "Time the engines on this machine, and compare their answers."),
     "doctor": ("tinysight.cli.doctor", "Check a folder of labelled pictures before it teaches."),
     "quantize": ("tinysight.cli.quantize", "Add int8 to a model, calibrated on pictures."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -49,6 +50,8 @@ def command(
     do. Nothing is changed. The exit code is 4 where something is worse than a note. docs/data.md tells what each
     finding means.
     """
+    # NumPy, when it is imported, would start threads that are only in each other's way: the matrices are small.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from tinysight.cli import EXIT_SOME_UNREADABLE
     from tinysight.data.doctor import check_dataset
 

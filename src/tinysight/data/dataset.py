@@ -16,7 +16,7 @@ Layout = Literal["class folders", "split folders", "table", "metadata"]
 
 
 class Example(NamedTuple):
-    """One labelled picture: ``label`` is an index into the classes, ``part`` what the data says it is for, if it does."""
+    """One labelled picture: ``label`` is an index into the classes, ``part`` what the data says it is for."""
 
     path: Path
     label: int

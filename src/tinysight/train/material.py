@@ -97,7 +97,7 @@ def at_resolution(model: Checkpoint, resolution: int) -> Checkpoint:
 
 
 class Prepared:
-    """Pictures ready for the network: uint8 ``images`` ``(M, R, R, 3)`` of the ``indexes`` that can be read ``(M,)``."""
+    """Pictures ready for the network: uint8 ``images`` ``(M, R, R, 3)`` of the readable ``indexes`` ``(M,)``."""
 
     def __init__(self, material: Material, part: Part, recipe: Recipe, most: int | None = None) -> None:
         chosen = material.split.of(part)

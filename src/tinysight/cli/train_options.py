@@ -1,0 +1,156 @@
+"""The many options of ``tinysight train``, and the plan that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tinysight.errors import UsageError
+from tinysight.spec import DEFAULT_MODEL, MIN_RESOLUTION
+
+if TYPE_CHECKING:
+    from tinysight.train.options import Options
+    from tinysight.train.plan import Plan
+
+SHARE = click.FloatRange(0, 1, max_open=True)
+SIDE = click.IntRange(MIN_RESOLUTION, 1024)
+# No option has a default here: what is not given is None, so that --resume can see that nothing was.
+OPTIONS = [
+    click.option("--fine-tune", is_flag=True, help="Train all layers."),
+    click.option("--last-blocks", type=click.IntRange(1, 12), metavar="K", help="Train only the last K of 13 blocks."),
+    click.option("--from-scratch", is_flag=True, help="Train all layers from random numbers."),
+    click.option("--alpha", type=click.FloatRange(0, 8, min_open=True), help="Width from scratch. Default: 0.25."),
+    click.option("--epochs", type=click.IntRange(1), help="Times that every picture is taken."),
+    click.option("--batch-size", type=click.IntRange(2), help="Pictures in a step. Default: 64, wide networks 32."),
+    click.option("--learning-rate", type=click.FloatRange(0, 10, min_open=True), help="Default: by width and batch."),
+    click.option("--optimizer", type=click.Choice(["adamw", "sgd"]), help="Default: adamw."),
+    click.option("--weight-decay", type=click.FloatRange(0, 10), help="Of dense kernels. Default: 0.02."),
+    click.option("--label-smoothing", type=SHARE, help="Default: 0.1."),
+    click.option("--average-decay", type=SHARE, help="Of the weights' moving average. Default: 0.99; 0 is off."),
+    click.option("--patience", type=click.IntRange(0), help="Epochs without gain after which it ends. Default: off."),
+    click.option("--resolution", type=SIDE, help="Side of the pictures in training, in pixels."),
+    click.option("--predict-resolution", type=SIDE, help="Side for predicting. Default: chosen on validation."),
+    click.option("--views", type=click.IntRange(1, 100), help="For --last-blocks: views of a picture. Default: 3."),
+    click.option("--smallest-crop", type=click.FloatRange(0.01, 1), help="Share of the area. Default: 0.25."),
+    click.option("--mixup", type=click.FloatRange(0, 10), help="Blend pairs of pictures. Default: 0, off."),
+    click.option("--cutmix", type=click.FloatRange(0, 10), help="Paste parts of other pictures. Default: 0, off."),
+    click.option("--erasing", type=click.FloatRange(0, 1), help="How often a part is erased. Default: 0."),
+    click.option("--randaugment", type=(int, int), metavar="N M", help="N operations of magnitude M. Default: off."),
+    click.option("--class-weights", is_flag=True, help="A rare class counts as much as a common one."),
+    click.option("--mixed-precision/--full-precision", default=None, help="Default: where the device gains."),
+    click.option("--device", help="auto, cpu, cuda or mps. Default: auto."),
+    click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Of all chance in training. Default: 0."),
+    click.option("--split-seed", type=int, help="Another one holds out other pictures. Default: 0."),
+    click.option("--test-share", type=SHARE, help="Of each class, held out to measure with. Default: 0.2."),
+    click.option("--val-share", type=SHARE, help="Of each class, to choose with. Default: 0.1."),
+]
+FOR_LAYERS = (
+    *("epochs", "batch_size", "learning_rate", "optimizer", "weight_decay", "label_smoothing", "average_decay"),
+    *("patience", "resolution", "views", "smallest_crop", "mixup", "cutmix", "erasing", "randaugment"),
+    *("mixed_precision", "device"),
+)
+EPOCHS = {"all-layers": 16, "last-blocks": 12, "from-scratch": 60}
+WIDE_EPOCHS = 8  # of all layers at alpha above 0.5, which learn more from each
+
+
+def training_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add all options to a command."""
+    for option in reversed(OPTIONS):
+        function = option(function)
+    return function
+
+
+def make_plan(data: str, model: str | None, choices: dict[str, Any]) -> Plan:
+    """Return the plan that a command line asks for.
+
+    Raises:
+        UsageError: options that exclude each other.
+    """
+    from tinysight.train.plan import Plan
+
+    modes = {
+        "all-layers": choices["fine_tune"],
+        "last-blocks": choices["last_blocks"],
+        "from-scratch": choices["from_scratch"],
+    }
+    asked = [mode for mode, wanted in modes.items() if wanted]
+    if len(asked) > 1:
+        raise UsageError("--fine-tune, --last-blocks and --from-scratch exclude each other")
+    mode: Any = asked[0] if asked else "head"
+    given = [name for name in FOR_LAYERS if choices[name] is not None]
+    if mode == "head" and given:
+        raise UsageError(f"--{given[0].replace('_', '-')} is for training layers; add --fine-tune or --last-blocks K")
+    if mode == "from-scratch" and model is not None:
+        raise UsageError("--from-scratch starts from random numbers; leave --model out")
+    if mode != "from-scratch" and choices["alpha"] is not None:
+        raise UsageError("--alpha is for --from-scratch; else it is the model's")
+    start = None if mode == "from-scratch" else model or DEFAULT_MODEL
+    alpha = choices["alpha"] or 0.25 if mode == "from-scratch" else None
+    seed = choices["seed"] or 0
+    shares = {name: choices[name] for name in ("test_share", "val_share") if choices[name] is not None}
+    return Plan(
+        data,
+        mode,
+        start,
+        alpha,
+        None if mode == "head" else _options(mode, start, alpha, seed, choices),
+        split_seed=choices["split_seed"] or 0,
+        seed=seed,
+        class_weights=choices["class_weights"],
+        predict_resolution=choices["predict_resolution"],
+        device=choices["device"] or "auto",
+        **shares,
+    )
+
+
+def _options(mode: str, model: str | None, alpha: float | None, seed: int, choices: dict[str, Any]) -> Options:
+    from tinysight.train.augment import Augmentation
+    from tinysight.train.options import WIDE_FROM, Options, usual_rate
+
+    width = alpha if alpha is not None else _alpha_of(model)
+    wide = width > WIDE_FROM and mode != "from-scratch"
+    epochs = WIDE_EPOCHS if wide and mode == "all-layers" else EPOCHS[mode]
+    batch = choices["batch_size"] or (32 if wide else 64)
+    optimizer: Any = choices["optimizer"] or "adamw"
+    rate = choices["learning_rate"] or usual_rate(width, optimizer, batch, mode == "from-scratch")
+    mixed = choices["mixed_precision"]
+    names = ("weight_decay", "label_smoothing", "average_decay", "patience", "views")
+    rest = {name: choices[name] for name in names if choices[name] is not None}
+    changes = {
+        name: choices[name] for name in ("mixup", "cutmix", "erasing", "randaugment") if choices[name] is not None
+    }
+    if choices["smallest_crop"] is not None:
+        changes["scale"] = (choices["smallest_crop"], 1.0)
+    return Options(
+        resolution=choices["resolution"] or (96 if mode == "from-scratch" else 160),
+        epochs=choices["epochs"] or epochs,
+        batch_size=batch,
+        learning_rate=rate,
+        seed=seed,
+        optimizer=optimizer,
+        last_blocks=choices["last_blocks"],
+        mixed_precision=_gains(width, choices["device"]) if mixed is None else mixed,
+        augmentation=Augmentation(**changes),
+        **rest,
+    )
+
+
+def _alpha_of(model: str | None) -> float:
+    from tinysight.models.opening import open_file, resolve
+    from tinysight.spec import spec_from_name
+
+    meant = resolve(model or DEFAULT_MODEL)
+    return open_file(meant).card.spec.alpha if isinstance(meant, Path) else spec_from_name(meant).alpha
+
+
+def _gains(alpha: float, device: str | None) -> bool:
+    """Whether bfloat16 is faster: on GPUs, and on processors with AMX where layers are wide (1.3 times at alpha 1)."""
+    from tinysight.engines.native import available_isas, is_built
+    from tinysight.train.options import WIDE_FROM
+    from tinysight.train.team import find_device
+
+    found = find_device(device or "auto").type
+    return found == "cuda" or (found == "cpu" and alpha > WIDE_FROM and is_built() and "amx" in available_isas())

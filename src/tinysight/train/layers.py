@@ -1,0 +1,207 @@
+"""Layers trained with PyTorch: the start, the batches, the judge, and the resolution to predict at."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinysight.checkpoint import Card, Checkpoint
+from tinysight.data import read_upright
+from tinysight.errors import UsageError
+from tinysight.evaluate.calibration import fit_temperature
+from tinysight.models import make_probes
+from tinysight.networks.torch import Network, from_arrays
+from tinysight.preprocess import Recipe
+from tinysight.spec import Spec
+from tinysight.train.activations import SCALING, ActivationBatches, activations_of, all_views
+from tinysight.train.batches import Batches, Source
+from tinysight.train.crops import make_crops
+from tinysight.train.folder import SNAPSHOTS
+from tinysight.train.judging import Scaling, Score, logits_of, picture_scaling, score
+from tinysight.train.loop import Row, Trained, Watch, fit
+from tinysight.train.material import Material, Prepared, card_for
+from tinysight.train.options import Options
+from tinysight.train.plan import Plan
+from tinysight.train.scratch import random_start
+from tinysight.train.snapshots import read_newest, write_snapshot
+from tinysight.train.teaching import Taught, Tools, learn_head, model_name, needs_floats, source_text
+from tinysight.train.team import Team
+from tinysight.train.weights import Arrays
+
+CROP_SHARE = 1.25  # of the resolution: the shorter side that crops are taken from
+HIGHER = (1.0, 1.2, 1.4, 1.6)  # times the training resolution, tried for predicting (Touvron et al., arXiv 1906.06423)
+STEP_PX = 32
+
+
+def teach_layers(material: Material, plan: Plan, folder: Path, team: Team, tools: Tools) -> Taught:
+    """Train layers, going on from the folder's newest snapshot where there is one.
+
+    Raises:
+        UsageError: too few pictures, or a model without float32 weights.
+        TinysightError: the loss left the numbers, or snapshots cannot be written.
+    """
+    options = plan.options
+    assert options is not None
+    card, arrays, facts = _start(material, plan, options, team, tools)
+    network = from_arrays(card.spec, arrays)
+    scaling = picture_scaling(card.recipe.value_range)
+    val = Prepared(material, "val", card.recipe)
+    if not len(val.indexes):
+        raise UsageError("training layers needs pictures to choose by; raise --val-share or give more pictures")
+    source, reads, judged = _batches(network, material, options, scaling, val.images, folder, team, tools)
+    labels = material.labels
+
+    def judge(candidate: Network) -> Score:
+        return score(logits_of(candidate, judged, reads, options.first_trained, team.device), labels[val.indexes])
+
+    resume, warnings = read_newest(folder / SNAPSHOTS)
+    for line in warnings:
+        tools.say(f"passed over: {line}")
+    if resume is not None:
+        tools.say(f"going on after step {resume.step}")
+    weights = _class_weights(material) if plan.class_weights else None
+    with tools.stage("Training") as count:
+        watch = Watch(
+            judge,
+            save=lambda snapshot: write_snapshot(folder / SNAPSHOTS, snapshot),
+            progress=None if count is None else lambda done, total, _rate: count(done, total),
+            epoch=lambda rows: _tell(rows, options, tools),
+        )
+        trained = fit(network, source, reads, options, team, watch, weights=weights, resume=resume)
+    return _finished(trained, card, material, plan, facts, val, team, tools)
+
+
+def _tell(rows: list[Row], options: Options, tools: Tools) -> None:
+    row = rows[-1]
+    tools.say(
+        f"epoch {row.epoch}/{options.epochs}  loss {row.train_loss:.3f}  validation {row.val_top1:.1%}, "
+        f"loss {row.val_loss:.3f}"
+    )
+
+
+def _start(
+    material: Material, plan: Plan, options: Options, team: Team, tools: Tools
+) -> tuple[Card, Arrays, dict[str, Any]]:
+    """Return the card and numbers to start from: a backbone with a fitted head, or random numbers."""
+    classes = len(material.dataset.classes)
+    if material.backbone is None:
+        spec = Spec(alpha=plan.alpha or 1.0, resolution=options.resolution, num_classes=classes)
+        card = Card(model_name(plan), spec, Recipe(resolution=options.resolution), None, "", source_text(plan))
+        return card_for(material, card, card.name, card.source), random_start(spec, plan.seed), {}
+    needs_floats(material.backbone, plan)
+    old = material.backbone.card
+    spec = replace(old.spec, resolution=options.resolution, num_classes=classes, include_top=True)
+    recipe = replace(old.recipe, resolution=options.resolution)
+    card = card_for(
+        material, replace(old, spec=spec, recipe=recipe, labels=None, probes=()), model_name(plan), source_text(plan)
+    )
+    width, facts = material.backbone.arrays["conv_pw_13_bn.gamma"].size, {}
+    both = np.zeros((width + 1, classes), np.float32)
+    if team.leads:
+        head, *_ = learn_head(material, plan, tools, options.resolution)
+        both[:-1], both[-1] = head.kernel, head.bias
+        facts = {"head_val_top1": head.val_top1, "head_strength": head.strength}
+    both = team.agree(both)
+    arrays = {name: array for name, array in material.backbone.arrays.items() if not name.startswith("conv_preds")}
+    arrays |= {"conv_preds.kernel": both[None, None, :-1], "conv_preds.bias": both[-1]}
+    return card, arrays, facts
+
+
+def _batches(
+    network: Network,
+    material: Material,
+    options: Options,
+    scaling: Scaling,
+    val: NDArray[np.uint8],
+    folder: Path,
+    team: Team,
+    tools: Tools,
+) -> tuple[Source, Scaling, NDArray[np.uint8]]:
+    """Return where batches come from, how they are scaled, and validation as the first trained convolution reads it."""
+    train = material.split.of("train")
+    with tools.stage("Reading the pictures"):
+        pictures = read_upright(material.paths(train), round(options.resolution * CROP_SHARE))
+        crops = make_crops(pictures, len(train), folder=folder)
+    usable = np.flatnonzero(crops.readable)
+    size = max(1, options.batch_size // team.size)
+    common = (crops, material.labels[train], usable, options.resolution)
+    rest = {"num_classes": len(material.dataset.classes), "label_smoothing": options.label_smoothing}
+    if options.last_blocks is None:
+        batches = Batches(
+            *common,
+            options.augmentation,
+            size,
+            options.seed,
+            rank=team.rank,
+            world_size=team.size,
+            **rest,  # type: ignore[arg-type]
+        )
+        return batches, scaling, val
+    network.to(team.device)
+    plain = replace(options.augmentation, mixup=0.0, cutmix=0.0)
+    batches = Batches(*common, plain, 64, options.seed, drop_last=False, **rest)  # type: ignore[arg-type]
+    last, fast = options.first_trained, options.mixed_precision
+    with tools.stage("Computing activations"):
+        views, _, targets = all_views(network, batches, options.views, scaling, last, team.device, fast)
+        judged = activations_of(network, val, scaling, last, team.device, fast)
+    source = ActivationBatches(views, targets, size, options.seed, team.rank, team.size)
+    return source, SCALING, judged
+
+
+def _class_weights(material: Material) -> NDArray[np.float32]:
+    counts = np.bincount(material.labels[material.split.of("train")], minlength=len(material.dataset.classes))
+    weights: NDArray[np.float32] = (counts.sum() / (len(counts) * np.maximum(counts, 1))).astype(np.float32)
+    return weights
+
+
+def _finished(
+    trained: Trained,
+    card: Card,
+    material: Material,
+    plan: Plan,
+    facts: dict[str, Any],
+    val: Prepared,
+    team: Team,
+    tools: Tools,
+) -> Taught:
+    """Choose the resolution to predict at, divide by the temperature, and check in the result."""
+    network = from_arrays(card.spec, trained.arrays).to(team.device)
+    labels, tried = material.labels, []
+    wanted = [plan.predict_resolution] if plan.predict_resolution else candidates(card.spec.resolution)
+    with tools.stage("Choosing the resolution"):
+        for side in wanted:
+            recipe = replace(card.recipe, resolution=side)
+            seen = val if side == card.spec.resolution else Prepared(material, "val", recipe)
+            logits = logits_of(network, seen.images, picture_scaling(recipe.value_range), 0, team.device)
+            temperature = fit_temperature(logits, labels[seen.indexes])
+            found = score((logits / temperature).astype(np.float32), labels[seen.indexes])
+            tried.append({"resolution": side, "top1": found.top1, "loss": found.loss, "temperature": temperature})
+    best = min(tried, key=lambda one: one["loss"])
+    side, divisor = int(best["resolution"]), np.float32(best["temperature"])
+    arrays = dict(trained.arrays)
+    for name in ("conv_preds.kernel", "conv_preds.bias"):
+        arrays[name] = arrays[name] / divisor
+    spec, recipe = replace(card.spec, resolution=side), replace(card.recipe, resolution=side)
+    card = replace(card, spec=spec, recipe=recipe)
+    model = Checkpoint(replace(card, probes=make_probes(card, arrays)), arrays)
+    facts = {
+        **facts,
+        "val_top1": best["top1"],
+        "temperature": float(divisor),
+        "resolution": side,
+        "resolutions": tried,
+    }
+    return Taught(model, facts, [tuple(row) for row in trained.rows], val.unreadable)
+
+
+def candidates(resolution: int) -> list[int]:
+    """Return the sides to try for predicting: the one of training and some larger ones, in pixels.
+
+    >>> candidates(160)
+    [160, 192, 224, 256]
+    """
+    return sorted({resolution} | {round(resolution * times / STEP_PX) * STEP_PX for times in HIGHER if times > 1})
