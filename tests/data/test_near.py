@@ -10,8 +10,8 @@ from PIL import Image, ImageEnhance
 from tinysight.data.doctor import near_groups
 from tinysight.data.examine import examine_picture
 from tinysight.data.layout import read_dataset
-from tinysight.data.near import candidates
-from tinysight.data.overlay import Overlay, fine, unit, window
+from tinysight.data.near import candidates, likeness
+from tinysight.data.overlay import Integral, Overlay, fine, unit, window
 from tinysight.preprocess import resize
 
 PHOTO = drawn(1, 320, 240)
@@ -88,6 +88,14 @@ def test_chains_are_one_group(tmp_path):
     assert groups(tmp_path, PHOTO, drawn(3), small, drawn(4), grey) == ((0, 2, 4),)
 
 
+def test_of_many_copies_not_every_pair_is_compared(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr("tinysight.data.doctor.likeness", lambda *given: calls.append(given) or likeness(*given))
+    copies = [PHOTO.resize((160 + number, 120)) for number in range(20)]
+    assert groups(tmp_path, *copies) == (tuple(range(20)),)
+    assert len(calls) == 19
+
+
 def test_nothing_and_one_and_flat_thumbs():
     flat = np.full((32, 32, 3), 7, np.uint8)
     assert candidates([]) == candidates([flat]) == candidates([flat, flat]) == []
@@ -105,6 +113,13 @@ def test_many_that_look_alike_are_bounded(monkeypatch):
 def test_likeness_does_not_depend_on_brightness_and_contrast(seed, contrast, brightness):
     grey = np.asarray(drawn(seed).convert("L"), np.float32)
     assert Overlay(grey, contrast * grey + brightness).best((0.0, 0.0, 1.0, 1.0)) == pytest.approx(1, abs=1e-4)
+
+
+@given(st.integers(0, 1000), st.tuples(*[st.floats(0, 0.3)] * 2), st.floats(0.5, 0.7), st.sampled_from([8, 31, 64]))
+def test_integrals_have_the_windows_of_matrices(seed, corner, share, side):
+    picture = np.random.default_rng(seed).random((40, 40))
+    box = (*corner, share, 0.7)
+    assert np.allclose(Integral(picture).window(box, side), window(picture, box, side), atol=1e-5)
 
 
 def test_windows_average_and_units_have_length_one():

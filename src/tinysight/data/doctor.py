@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -103,11 +103,11 @@ def near_groups(dataset: Dataset, facts: list[Facts], workers: int | None = None
         one._replace(first=indexes[one.first], second=indexes[one.second])
         for one in candidates([thumb for thumb in thumbs if thumb is not None])
     ]
-    return _grouped((one.first, one.second) for one in _confirmed(dataset, possible, workers))
+    return _grouped(dataset, possible, workers)
 
 
-def _confirmed(dataset: Dataset, possible: list[Candidate], workers: int | None) -> list[Candidate]:
-    """Read the pictures of the candidates again, larger, and keep those that are the same in detail."""
+def _grouped(dataset: Dataset, possible: list[Candidate], workers: int | None) -> tuple[tuple[int, ...], ...]:
+    """Read the pictures of the candidates again, larger, and join those that are the same in detail."""
     wanted = sorted({index for one in possible for index in (one.first, one.second)})
     paths = [dataset.examples[index].path for index in wanted]
     details = {
@@ -115,24 +115,12 @@ def _confirmed(dataset: Dataset, possible: list[Candidate], workers: int | None)
         for index, picture in zip(wanted, read_upright(paths, 2 * SIDE_PX, workers=workers), strict=True)
         if not isinstance(picture, ImageError)  # gone in between
     }
-    return [
-        one
-        for one in possible
-        if one.first in details
-        and one.second in details
-        and likeness(one, details[one.first], details[one.second]) >= SAME_LIKENESS
-    ]
-
-
-def _grouped(pairs: Iterable[tuple[int, int]]) -> tuple[tuple[int, ...], ...]:
-    """Join pairs that share a member.
-
-    >>> _grouped([(1, 4), (7, 9), (4, 5)])
-    ((1, 4, 5), (7, 9))
-    """
-    groups: dict[int, set[int]] = {}
-    for pair in pairs:
-        joined = set(pair).union(*(groups[index] for index in pair if index in groups))
-        for index in joined:
-            groups[index] = joined
-    return tuple(sorted({tuple(sorted(group)) for group in groups.values()}))
+    groups = {index: {index} for index in details}
+    for one in possible:
+        first, second = (groups.get(index, set()) for index in (one.first, one.second))
+        if not first or not second or first is second:  # of many copies of one picture, not each pair is compared
+            continue
+        if likeness(one, details[one.first], details[one.second]) >= SAME_LIKENESS:
+            first |= second
+            groups.update(dict.fromkeys(second, first))
+    return tuple(sorted({tuple(sorted(group)) for group in groups.values() if len(group) > 1}))

@@ -45,7 +45,7 @@ class Candidate(NamedTuple):
 
 
 def candidates(thumbs: Sequence[NDArray[np.uint8]]) -> list[Candidate]:
-    """Return the pairs that pass the first two sieves, each once.
+    """Return the pairs that pass the first two sieves, each once, the most alike first.
 
     Args:
         thumbs: uint8 (side, side, 3) each, whole pictures without their proportions.
@@ -60,7 +60,7 @@ def candidates(thumbs: Sequence[NDArray[np.uint8]]) -> list[Candidate]:
             if likeness > found.get(key, (FINE_LIKENESS, None))[0]:
                 found[key] = (likeness, one)
     most_alike = sorted(found.values(), key=lambda one: -one[0])[:MAX_CANDIDATES]
-    return sorted(one for _, one in most_alike)
+    return [one for _, one in most_alike]
 
 
 def _coarse_pairs(grey: Floats, mirrored: bool) -> NDArray[np.intp]:
@@ -117,4 +117,4 @@ def likeness(one: Candidate, first: NDArray[np.uint8], second: NDArray[np.uint8]
         second: the same of the other.
     """
     under = second[:, ::-1] if one.mirrored else second
-    return Overlay(first.astype(np.float32), under.astype(np.float32)).best(one.box)
+    return Overlay(first, under).best(one.box)

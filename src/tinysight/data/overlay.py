@@ -71,12 +71,45 @@ def fine(pictures: Floats) -> Floats:
     return unit((blocks - blocks.mean(axis=(-3, -1), keepdims=True)).reshape(pictures.shape))
 
 
-class Overlay:
-    """Two square pictures, float32 (n, n) each, grey."""
+class Integral:
+    """A square picture, real (n, n), of which any part is averaged quickly, by the sums of all that is above and left.
 
-    def __init__(self, over: Floats, under: Floats) -> None:
-        self._over = over
-        self._whole = {side: fine(window(under, SQUARES[0], side)) for _, side in _SEARCH}
+    Matrix products would do, but those of this size are where a BLAS begins to use threads, which wait for each other
+    on a busy machine many times longer than the product takes.
+    """
+
+    def __init__(self, picture: NDArray[Any]) -> None:
+        self._sums = np.zeros((len(picture) + 1, len(picture) + 1))
+        np.cumsum(np.cumsum(picture, axis=0, dtype=np.float64), axis=1, out=self._sums[1:, 1:])
+
+    def window(self, box: Box, side_px: int) -> Floats:
+        """Return what ``window`` would, float32 (side_px, side_px)."""
+        length = len(self._sums) - 1
+        top, row_share = _between(length, box[0], box[2], side_px)
+        left, column_share = _between(length, box[1], box[3], side_px)
+        above = self._sums[top]
+        above = above + row_share[:, None] * (self._sums[top + 1] - above)
+        corner = above[:, left]
+        corner = corner + column_share * (above[:, left + 1] - corner)
+        cells = corner[1:, 1:] - corner[1:, :-1] - corner[:-1, 1:] + corner[:-1, :-1]
+        averaged: Floats = (cells * (side_px**2 / (length**2 * box[2] * box[3]))).astype(np.float32)
+        return averaged
+
+
+@lru_cache(maxsize=4096)
+def _between(length: int, start: float, share: float, side_px: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return before which pixel each edge of a window's cells lies, and how far into it, 0..1."""
+    edges = (start + share * np.arange(side_px + 1) / side_px) * length
+    pixels = np.clip(edges.astype(np.intp), 0, length - 1)
+    return pixels, edges - pixels
+
+
+class Overlay:
+    """Two square pictures, real (n, n) each, grey."""
+
+    def __init__(self, over: NDArray[Any], under: NDArray[Any]) -> None:
+        self._over, whole = Integral(over), Integral(under)
+        self._whole = {side: fine(whole.window(SQUARES[0], side)) for _, side in _SEARCH}
 
     def best(self, box: Box) -> float:
         """Return the best correlation of fine structure, -1..1, where a part of the first lies over all of the second.
@@ -109,5 +142,5 @@ class Overlay:
         top, left, bottom, right = edges
         if min(edges) < 0 or max(edges) > 1 or min(bottom - top, right - left) < _SMALLEST:
             return -1.0
-        part = window(self._over, (top, left, bottom - top, right - left), side)
+        part = self._over.window((top, left, bottom - top, right - left), side)
         return float((fine(part) * self._whole[side]).sum())
