@@ -1,12 +1,15 @@
 """``tinysight doctor``: what it prints, its exit codes, and that names cannot steer a terminal."""
 
 import json
+import re
+import shlex
 import shutil
 
 import pytest
 from data_makers import fill, tree, two_classes
 
 from tinysight.cli import run
+from tinysight.cli.train import command as train
 
 
 def doctor(*arguments):
@@ -19,7 +22,18 @@ def test_good_data_get_a_plan(tmp_path, capsys):
     out = capsys.readouterr().out
     assert f"{folder}: class folders, 40 pictures of 2 classes" in out
     assert "Nothing to complain of." in out
-    assert f"tinysight train '{folder}' --split-seed 3 -o 'my pets.safetensors'" in out
+    assert f"a new head, in seconds:  tinysight train '{folder}' --split-seed 3\n" in out
+    assert "--fine-tune" not in out  # too few for that
+
+
+def test_the_commands_of_the_plan_are_taken(tmp_path, monkeypatch, capsys):
+    """Each option of the lines that are printed is one that train has."""
+    monkeypatch.setattr("tinysight.cli.doctor_text.ENOUGH_FOR_ALL_LAYERS", 1)
+    assert doctor(two_classes(tmp_path), "--test-share", 0.3, "--val-share", 0.2, "--split-seed", 1) == 0
+    lines = re.findall(r"tinysight train (.*)", capsys.readouterr().out)
+    options = {word for line in lines for word in shlex.split(line) if word.startswith("--")}
+    assert options == {"--test-share", "--val-share", "--split-seed", "--fine-tune"}
+    assert options <= {name for parameter in train.params for name in parameter.opts}
 
 
 def test_json_is_one_object_with_the_documented_keys(tmp_path, capsys):

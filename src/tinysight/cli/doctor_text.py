@@ -90,10 +90,7 @@ def _print_plan(checkup: Checkup, split_options: str) -> None:
         f"  teach with {sizes['train']:,}, choose with {sizes['val']:,}, measure with {sizes['test']:,}", nl=False
     )
     click.echo(f"; {omitted:,} left out" if omitted else "")
-    if sizes["train"] < ENOUGH_FOR_ALL_LAYERS:
-        click.echo(f"  a new head, in seconds: all layers want {ENOUGH_FOR_ALL_LAYERS:,} pictures or more")
-    else:
-        click.echo("  a new head first, in seconds; then all layers, in minutes, for a few points more")
-    data = checkup.dataset.where
-    target = f"{Path(data).resolve().stem or 'mine'}.safetensors"
-    click.echo(f"  {printable(f'tinysight train {shlex.quote(data)}{split_options} -o {shlex.quote(target)}', 500)}")
+    line = printable(f"tinysight train {shlex.quote(checkup.dataset.where)}{split_options}", 500)
+    click.echo(f"  a new head, in seconds:  {line}")
+    if sizes["train"] >= ENOUGH_FOR_ALL_LAYERS:
+        click.echo(f"  all layers, in minutes:  {line} --fine-tune")
