@@ -30,7 +30,7 @@ def activations_of(
     Returns:
         uint8 ``(N, h, w, c)``, in 255ths of 6.
     """
-    network.eval()
+    network.train(False)
     parts = []
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=fast):
         for begin in range(0, len(images), BATCH):

@@ -57,7 +57,7 @@ def logits_of(
     Returns:
         float32 ``(N, num_classes)``.
     """
-    network.eval()
+    network.train(False)
     parts = []
     with torch.inference_mode():
         for begin in range(0, len(values), BATCH):

@@ -195,7 +195,19 @@ def _finished(
         "resolution": side,
         "resolutions": tried,
     }
-    return Taught(model, facts, [tuple(row) for row in trained.rows], val.unreadable)
+    return Taught(
+        model, facts, [tuple(row) for row in trained.rows], val.unreadable, _embeddings(network, side, val, team)
+    )
+
+
+def _embeddings(network: Network, side: int, val: Prepared, team: Team) -> NDArray[np.float32]:
+    """Return embeddings of the validation pictures, by which int8's head is rounded."""
+    assert network.head is not None
+    network.head, head = None, network.head
+    scaling = picture_scaling((-1.0, 1.0))
+    found = logits_of(network, val.images, scaling, 0, team.device)
+    network.head = head
+    return found
 
 
 def candidates(resolution: int) -> list[int]:

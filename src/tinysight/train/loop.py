@@ -149,7 +149,7 @@ def _freeze(network: Network, first: int) -> None:
     names = list(network.convolutions)
     for name in names[:first]:
         network.convolutions[name].requires_grad_(False)
-        network.norms[name].requires_grad_(False).eval()
+        network.norms[name].requires_grad_(False).train(False)
 
 
 def _epochs(

@@ -41,12 +41,18 @@ class Tools:
 
 
 class Taught(NamedTuple):
-    """A new model, calibrated, without int8 yet; ``facts`` go into the record; ``rows`` are the epochs."""
+    """A new model, calibrated, without int8 yet.
+
+    ``facts`` go into the record; ``rows`` are the epochs, or the strengths tried; ``unreadable``: pictures, a line
+    each; ``embeddings`` float32 ``(M, c)`` of pictures that it learnt from; ``is_head``: whether only the head is new.
+    """
 
     model: Checkpoint
     facts: dict[str, Any]
     rows: list[tuple[float, ...]]
     unreadable: tuple[str, ...]
+    embeddings: NDArray[np.float32]
+    is_head: bool = False
 
 
 def source_text(plan: Plan) -> str:
@@ -111,6 +117,7 @@ def teach_head(material: Material, plan: Plan, tools: Tools) -> Taught:
         neighbours, share = knn_baseline(values[:, 0], material.labels, train, val, test)
         facts["neighbours"] = {"k": neighbours, "top1": share}
     card = backbone.card
+    some = values[train[:: max(1, len(train) // 1000)], 0]
     made = with_head(
         backbone,
         head.kernel,
@@ -119,11 +126,11 @@ def teach_head(material: Material, plan: Plan, tools: Tools) -> Taught:
         name=model_name(plan),
         source=source_text(plan),
         licence=card.licence,
-        embeddings=values[train[:: max(1, len(train) // 1000)], 0],
+        embeddings=some,
     )
     model = replace(made, card=replace(made.card, seen=material.seen))
     rows: list[tuple[float, ...]] = [(trial.strength, trial.val_nll, trial.val_top1) for trial in head.curve]
-    return Taught(model, facts, rows, reasons)
+    return Taught(model, facts, rows, reasons, some, is_head=True)
 
 
 def needs_floats(backbone: Checkpoint, plan: Plan) -> None:
