@@ -136,7 +136,7 @@ def test_no_more_than_asked_is_made_ahead(monkeypatch):
 
 def test_leaving_early_does_not_wait_for_batches_that_were_not_begun(monkeypatch):
     made = []
-    monkeypatch.setattr(Batches, "batch", lambda self, *at: made.append(at) or time.sleep(0.02))
+    monkeypatch.setattr(Batches, "batch", lambda _, *at: made.append(at) or time.sleep(0.02))
     run = prefetch(make(), 0, 0, 10, ahead=20, workers=1)
     next(run)
     run.close()
