@@ -196,15 +196,15 @@ def _finished(
         "resolutions": tried,
     }
     return Taught(
-        model, facts, [tuple(row) for row in trained.rows], val.unreadable, _embeddings(network, side, val, team)
+        model, facts, [tuple(row) for row in trained.rows], val.unreadable, _embeddings(network, card.recipe, val, team)
     )
 
 
-def _embeddings(network: Network, side: int, val: Prepared, team: Team) -> NDArray[np.float32]:
+def _embeddings(network: Network, recipe: Recipe, val: Prepared, team: Team) -> NDArray[np.float32]:
     """Return embeddings of the validation pictures, by which int8's head is rounded."""
     assert network.head is not None
     network.head, head = None, network.head
-    scaling = picture_scaling((-1.0, 1.0))
+    scaling = picture_scaling(recipe.value_range)
     found = logits_of(network, val.images, scaling, 0, team.device)
     network.head = head
     return found
