@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import click
 
+from tinysight.cli.options import start_no_blas_threads
 from tinysight.cli.output import echo_json, json_option, progress_bar
 from tinysight.spec import MIN_RESOLUTION
 
@@ -51,7 +51,7 @@ def command(
     finding means.
     """
     # NumPy, when it is imported, would start threads that are only in each other's way: the matrices are small.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    start_no_blas_threads()
     from tinysight.cli import EXIT_SOME_UNREADABLE
     from tinysight.data.doctor import check_dataset
 

@@ -82,10 +82,19 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _start_no_blas_threads() -> None:
+def start_no_blas_threads() -> None:
     """Keep NumPy, when it is imported, from starting threads: kernels of our own compute, but for rare networks."""
     if importlib.util.find_spec("tinysight._native") is not None:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def place_in_team() -> tuple[int, int, int]:
+    """Return (rank, size, rank on this machine) as torchrun tells its processes; (0, 1, 0) without it."""
+    found = [os.environ.get(name, usual) for name, usual in (("RANK", "0"), ("WORLD_SIZE", "1"), ("LOCAL_RANK", "0"))]
+    if not all(text.isdecimal() and len(text) < 7 for text in found):
+        raise UsageError(f"RANK, WORLD_SIZE and LOCAL_RANK must be whole numbers, received {printable(str(found), 80)}")
+    rank, size, local = (int(text) for text in found)
+    return rank, max(1, size), local
 
 
 def say_where_kernels_are_missing() -> None:
@@ -100,7 +109,7 @@ def open_classifier(
     model: str, recipe: str | None, precision: str, offline: bool, threads: int | None = None
 ) -> Classifier:
     """Open a model as the options and the environment say, with a progress bar where weights have to be fetched."""
-    _start_no_blas_threads()
+    start_no_blas_threads()
     with _uncollected():
         from tinysight.classify import Classifier
         from tinysight.cli.output import progress_bar, stderr_is_terminal

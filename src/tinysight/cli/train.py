@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tinysight.cli.options import offline_option, settings
+from tinysight.cli.options import offline_option, place_in_team, settings
 from tinysight.cli.output import echo_json, json_option, left_out, progress_bar
 from tinysight.cli.train_options import training_options
 from tinysight.errors import UsageError, printable
@@ -78,9 +77,8 @@ def _run(plan: Plan, runs: Path, folder: Path | None, store: Settings, as_json: 
 
     read_dataset(plan.data)  # what is no data set is refused before anything is written or fetched
     backbone = _open(plan, store)
-    size = int(os.environ.get("WORLD_SIZE", "1") or 1)
-    if size > 1 and plan.mode != "head":
-        return _run_in_team(plan, runs, folder, backbone, store, size, as_json)
+    if place_in_team()[1] > 1 and plan.mode != "head":
+        return _run_in_team(plan, runs, folder, backbone, store, as_json)
     made = folder or new_folder(runs)
     try:
         result = train(plan, made, backbone, _tools(store, as_json))
@@ -91,7 +89,7 @@ def _run(plan: Plan, runs: Path, folder: Path | None, store: Settings, as_json: 
 
 
 def _run_in_team(
-    plan: Plan, runs: Path, folder: Path | None, backbone: Checkpoint | None, store: Settings, size: int, as_json: bool
+    plan: Plan, runs: Path, folder: Path | None, backbone: Checkpoint | None, store: Settings, as_json: bool
 ) -> int:
     """Run as one of the processes that torchrun started."""
     import numpy as np
@@ -100,7 +98,7 @@ def _run_in_team(
     from tinysight.train.run import train
     from tinysight.train.team import joined
 
-    rank, local = (int(os.environ.get(name, "0")) for name in ("RANK", "LOCAL_RANK"))
+    rank, size, local = place_in_team()
     with joined(plan.device, rank, size, local) as team:
         made = (folder or new_folder(runs)) if team.leads else None
         number = np.zeros(1, np.float32)
