@@ -109,8 +109,8 @@ def with_int8(
         images: uint8 ``(N, R, R, 3)``, pictures that it was trained on, prepared by its recipe; 64 of them are taken.
         progress: called with layers done and layers in all.
         int8_backbone: a model that holds int8 numbers, for example the package's own. If its embeddings of the pictures
-            are close to the checkpoint's, it is the same backbone; its layers are taken then, in a fifth of the time and
-            no less exact (at alpha 1 on the flowers' logits 30.4 dB, 99.2 % the same answers).
+            are close to the checkpoint's, it is the same backbone; its layers are taken then, in a fifth of the time
+            and no less exact (at alpha 1 on the flowers' logits 30.4 dB, 99.2 % the same answers).
 
     Raises:
         CheckpointError: the model holds no float32 weights, or they cannot be quantised.
