@@ -270,7 +270,6 @@ def test_a_loss_that_is_not_finite_names_the_option(weights):
     assert saved == []
 
 
-@pytest.mark.xfail(reason="fit builds its second network, which draws, before it forks the stream")
 def test_pytorchs_own_chance_is_left_alone():
     network = from_arrays(SPEC, random_start(SPEC, 0))
     before = torch.random.get_rng_state()

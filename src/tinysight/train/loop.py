@@ -68,6 +68,7 @@ class _Run:
     average: Average
     judged: Network
     step: int = 0
+    is_between_steps: bool = True
     loss_sum: float = 0.0
     rows: list[Row] = field(default_factory=list)
     best: Score | None = None
@@ -132,7 +133,8 @@ def fit(
     first = options.first_trained
     network.to(team.device).train()
     _freeze(network, first)
-    judged = from_arrays(network.spec, to_arrays(network)).to(team.device)
+    with torch.random.fork_rng([]):  # a new network draws numbers, which are overwritten at once
+        judged = from_arrays(network.spec, to_arrays(network)).to(team.device)
     run = _Run(network, make_optimizer(network, options), Average(network, options.average_decay), judged)
     if resume is not None:
         run.restore(resume)
@@ -174,21 +176,24 @@ def _epochs(
         try:
             for batch in batches:
                 rate = learning_rate(run.step, steps, options.learning_rate, options.warmup)
+                run.is_between_steps = False
                 run.loss_sum += _step(run, model, batch, scaling, options, team, rate, class_weights, scaler)
                 run.step += 1
                 run.average.update(run.step)
+                run.is_between_steps = run.step % per_epoch != 0
                 pictures += len(batch.images) * team.size
                 if watch.progress is not None:
                     watch.progress(run.step, steps, pictures / max(1e-9, time.monotonic() - started))
                 if run.step % per_epoch == 0:
                     _end_epoch(run, options, team, watch, rate, per_epoch)
+                    run.is_between_steps = True
                     if _is_over(run, options):
                         break
                 elif time.monotonic() - saved < watch.snapshot_seconds:
                     continue
                 saved = _save(run, team, watch)
         except KeyboardInterrupt:
-            if run.step > begun:
+            if run.step > begun and run.is_between_steps:  # else the last snapshot is the one to go on from
                 _save(run, team, watch)
             raise
 

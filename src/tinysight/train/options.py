@@ -79,13 +79,20 @@ class Options:
             ("average_decay", 1.0, False),
         ):
             value = getattr(self, name)
-            if not isinstance(value, int | float) or not 0 <= value <= most_ or (value == most_ and not inclusive):
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, int | float)
+                or not 0 <= value <= most_
+                or (value == most_ and not inclusive)
+            ):
                 raise UsageError(
                     f"{name} must be from 0 to {'' if inclusive else 'below '}{most_:g}, received {value!r}"
                 )
         if self.optimizer not in get_args(Optimizer):
             raise UsageError(f"optimizer must be one of {', '.join(get_args(Optimizer))}, received {self.optimizer!r}")
-        if self.last_blocks is not None and not 1 <= self.last_blocks < len(BLOCKS):
+        blocks = self.last_blocks
+        whole = isinstance(blocks, int) and not isinstance(blocks, bool)
+        if blocks is not None and not (whole and 1 <= blocks < len(BLOCKS)):
             raise UsageError(f"last_blocks must be from 1 to {len(BLOCKS) - 1}, received {self.last_blocks!r}")
 
     @property

@@ -97,3 +97,8 @@ def load_live(network: nn.Module, optimizer: torch.optim.Optimizer, arrays: Arra
     whole = optimizer.state_dict()
     whole["state"] = state
     optimizer.load_state_dict(whole)
+    for parameter, memory in optimizer.state.items():
+        for key, value in memory.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                # In the parameter's own order in memory: the fused step goes through both side by side.
+                memory[key] = torch.empty_like(parameter.detach()).copy_(value)

@@ -1,0 +1,154 @@
+"""tinysight train, from a folder of drawn pictures to a model that names a new one; killed and gone on with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinysight.checkpoint import read_checkpoint, write_checkpoint
+from tinysight.cli import run
+from tinysight.preprocess import encode_png
+
+pytest.importorskip("sklearn", reason="needs scikit-learn (extra train)")
+COLOURS = {"red": (200, 40, 40), "green": (40, 180, 60), "blue": (50, 60, 210)}
+
+
+def draw(folder: Path, each: int = 14, side: int = 40) -> Path:
+    """Three classes of noisy squares that differ in colour."""
+    rng = np.random.default_rng(0)
+    for name, colour in COLOURS.items():
+        (folder / name).mkdir(parents=True)
+        for number in range(each):
+            pixels = np.clip(np.array(colour) + rng.normal(0, 30, (side, side, 3)), 0, 255).astype(np.uint8)
+            (folder / name / f"{number:02}.png").write_bytes(encode_png(pixels))
+    return folder
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    return draw(tmp_path / "colours")
+
+
+@pytest.fixture
+def backbone(tmp_path, make_checkpoint):
+    path = tmp_path / "backbone.safetensors"
+    write_checkpoint(path, make_checkpoint(alpha=0.25, resolution=32, num_classes=5))
+    return path
+
+
+@pytest.fixture
+def command(tmp_path, pictures, backbone, monkeypatch):
+    monkeypatch.setenv("TINYSIGHT_CACHE", str(tmp_path / "cache"))
+    return ["train", str(pictures), "--model", str(backbone), "--runs", str(tmp_path / "runs"), "--offline"]
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_folder_becomes_a_model_that_names_a_new_picture(command, tmp_path, capsys):
+    assert run([*command, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert list(result) == ["run", "model", "mode", "classes", "pictures", "left_out", "results"]
+    assert result["classes"] == ["blue", "green", "red"]
+    assert sum(result["pictures"].values()) == 42
+    new = tmp_path / "new.png"
+    new.write_bytes(encode_png(np.full((50, 60, 3), COLOURS["green"], np.uint8)))
+    assert run(["predict", "--json", "--model", result["model"], str(new)]) == 0
+    assert json.loads(capsys.readouterr().out)["predictions"][0]["label"] == "green"
+    assert {"run.json", "metrics.csv", "model.safetensors", "report.html"} <= {
+        path.name for path in Path(result["run"]).iterdir()
+    }
+
+
+def test_the_same_seed_gives_the_same_bytes_and_evaluate_leaves_out_what_was_learnt_from(command, tmp_path, capsys):
+    assert run(command) == 0
+    assert run(command) == 0
+    first, second = (tmp_path / "runs" / f"train-{number}" for number in (1, 2))
+    assert sha256(first / "model.safetensors") == sha256(second / "model.safetensors")
+    assert (first / "metrics.csv").read_bytes() == (second / "metrics.csv").read_bytes()
+    capsys.readouterr()
+    assert run(["evaluate", str(first / "model.safetensors"), command[1], "--json"]) == 0
+    measured = json.loads(capsys.readouterr().out)
+    record = json.loads((first / "run.json").read_text())
+    assert measured["images"] == record["pictures"]["test"]
+    assert read_checkpoint(first / "model.safetensors").card.trained_on is not None
+
+
+def test_one_class_is_refused_in_a_line_and_leaves_nothing(command, pictures, tmp_path, capsys):
+    for name in ("red", "green"):
+        for path in (pictures / name).iterdir():
+            path.unlink()
+        (pictures / name).rmdir()
+    assert run(command) == 2
+    error = capsys.readouterr().err.strip()
+    assert "at least two are needed" in error
+    assert "\n" not in error
+    assert not list((tmp_path / "runs").iterdir())
+
+
+def test_an_unreadable_picture_is_named_and_the_others_are_used(command, pictures, capsys):
+    (pictures / "red" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
+    assert run(command) == 4
+    assert "broken.jpg" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--epochs", "3"],
+        ["--fine-tune", "--last-blocks", "2"],
+        ["--from-scratch"],
+        ["--alpha", "0.5"],
+        ["--test-share", "0.7", "--val-share", "0.4"],
+        ["--resume", "nowhere"],
+    ],
+)
+def test_options_that_do_not_fit_are_refused(command, wrong, capsys, tmp_path):
+    assert run([*command, *wrong]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+LAYERS = ["--fine-tune", "--resolution", "32", "--epochs", "4", "--batch-size", "8", "--predict-resolution", "32"]
+
+
+def started(command, *more):
+    return subprocess.Popen(
+        [sys.executable, "-m", "tinysight", *command, *more], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bytes(command, tmp_path):
+    """RELIABILITY 37: kill -9 at random moments, resume each time."""
+    pytest.importorskip("torch", reason="needs PyTorch (extra finetune)")
+    begun = time.monotonic()
+    whole = started(command, *LAYERS)
+    assert whole.wait() == 0
+    seconds = time.monotonic() - begun
+    chance = random.Random(1)
+    killed = tmp_path / "runs" / "train-2"
+    process = started(command, *LAYERS)
+    for _ in range(6):
+        time.sleep(chance.uniform(0.5, 1.0) * seconds)
+        process.kill()
+        process.wait()
+        if not (killed / "run.json").exists():
+            process = started(command, *LAYERS)
+            continue
+        process = started(["train", "--resume", str(killed), "--offline"])
+    assert process.wait() == 0
+    for name in ("model.safetensors", "metrics.csv"):
+        assert sha256(killed / name) == sha256(tmp_path / "runs" / "train-1" / name)
+    before = sha256(killed / "run.json")
+    assert started(["train", "--resume", str(killed), "--offline"]).wait() == 0
+    assert sha256(killed / "run.json") == before
