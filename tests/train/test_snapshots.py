@@ -153,3 +153,10 @@ def test_a_disk_that_is_full_leaves_the_older_ones(tmp_path, monkeypatch):
         write_snapshot(tmp_path, snapshot(3))
     assert_same(read_newest(tmp_path)[0], snapshot(2))
     assert len(names(tmp_path)) == 2
+
+
+def test_a_renamed_snapshot_is_still_of_its_own_step(tmp_path):
+    write_snapshot(tmp_path, snapshot(7))
+    (tmp_path / "step-00000007.safetensors").rename(tmp_path / "step-00000099.safetensors")
+    found, _ = read_newest(tmp_path)
+    assert found is not None and found.step == 7

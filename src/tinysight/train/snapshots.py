@@ -46,7 +46,7 @@ def write_snapshot(folder: Path, snapshot: Snapshot) -> None:
     """
     import safetensors.numpy
 
-    facts = json.dumps({**snapshot.facts, "step": snapshot.step}, sort_keys=True)
+    facts = json.dumps({"step": snapshot.step, "facts": snapshot.facts}, sort_keys=True)
     header = {"facts": facts, "sha256": _sha256(facts, snapshot.arrays)}
     data = safetensors.numpy.save(snapshot.arrays, {"tinysight": json.dumps(header, sort_keys=True)})
     target = folder / f"step-{snapshot.step:08d}.safetensors"
@@ -93,4 +93,4 @@ def _read(path: Path) -> Snapshot:
     if _sha256(facts, arrays) != wanted:
         raise CheckpointError(f"{where} is damaged: its content does not have the sha256 that its header states")
     known = json.loads(facts)
-    return Snapshot(known.pop("step"), arrays, known)
+    return Snapshot(known["step"], arrays, known["facts"])
