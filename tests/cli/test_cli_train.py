@@ -110,12 +110,20 @@ def test_an_unreadable_picture_is_named_and_the_others_are_used(command, picture
         ["--alpha", "0.5"],
         ["--test-share", "0.7", "--val-share", "0.4"],
         ["--resume", "nowhere"],
+        ["--budget", "soon"],
+        ["--budget", "5min", "--epochs", "3"],
     ],
 )
 def test_options_that_do_not_fit_are_refused(command, wrong, capsys, tmp_path):
     assert run([*command, *wrong]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_budget_too_small_for_layers_fits_a_head(command, capsys):
+    pytest.importorskip("torch", reason="needs PyTorch (extra finetune)")
+    assert run([*command, "--budget", "20s"]) == 0
+    assert "fits into 20s: a head alone" in capsys.readouterr().err
 
 
 LAYERS = ["--fine-tune", "--resolution", "32", "--epochs", "4", "--batch-size", "8", "--predict-resolution", "32"]

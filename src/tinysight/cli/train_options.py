@@ -23,6 +23,7 @@ OPTIONS = [
     click.option("--last-blocks", type=click.IntRange(1, 12), metavar="K", help="Train only the last K of 13 blocks."),
     click.option("--from-scratch", is_flag=True, help="Train all layers from random numbers."),
     click.option("--alpha", type=click.FloatRange(0, 8, min_open=True), help="Width from scratch. Default: 0.25."),
+    click.option("--budget", metavar="TIME", help="Such as 5min: choose mode, size and epochs that fit into it."),
     click.option("--epochs", type=click.IntRange(1), help="Times that every picture is taken."),
     click.option("--batch-size", type=click.IntRange(2), help="Pictures in a step. Default: 64, wide networks 32."),
     click.option("--learning-rate", type=click.FloatRange(0, 10, min_open=True), help="Default: by width and batch."),
@@ -53,6 +54,8 @@ FOR_LAYERS = (
     *("mixed_precision", "device"),
 )
 EPOCHS = {"all-layers": 16, "last-blocks": 12, "from-scratch": 60}
+SHARES = {"test_share": 0.2, "val_share": 0.1}
+LAST_BLOCKS = 2  # of a budget: more cost more than they gain
 WIDE_EPOCHS = 8  # of all layers at alpha above 0.5, which learn more from each
 
 
@@ -71,6 +74,8 @@ def make_plan(data: str, model: str | None, choices: dict[str, Any]) -> Plan:
     """
     from tinysight.train.plan import Plan
 
+    if choices["budget"] is not None:
+        return make_plan(data, *_within_budget(data, model, choices))
     modes = {
         "all-layers": choices["fine_tune"],
         "last-blocks": choices["last_blocks"],
@@ -104,6 +109,30 @@ def make_plan(data: str, model: str | None, choices: dict[str, Any]) -> Plan:
         device=choices["device"] or "auto",
         **shares,
     )
+
+
+def _within_budget(data: str, model: str | None, choices: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the model to start from and the choices, with mode, resolution and epochs that fit into the time."""
+    from tinysight.data import read_dataset
+    from tinysight.train.budget import Candidate, candidates, choose, measure, parse_time
+
+    fixed = ("fine_tune", "last_blocks", "from_scratch", "epochs", "resolution")
+    given = [name for name in fixed if choices[name]]
+    if given:
+        raise UsageError(f"--budget chooses what --{given[0].replace('_', '-')} sets; give one of them")
+    seconds, name = parse_time(choices["budget"]), model or DEFAULT_MODEL
+    shares = (choices[part] if choices[part] is not None else usual for part, usual in SHARES.items())
+    pictures = max(1, round(len(read_dataset(data).examples) * (1 - sum(shares))))
+    alpha = _alpha_of(name)
+    head = Candidate("head", name, alpha, 224)
+    chosen, epochs = choose(seconds, pictures, candidates([(name, alpha)]), measure, head)
+    shown = f"{chosen.mode}, {chosen.resolution} px, {epochs} epochs" if epochs else "a head alone"
+    click.echo(f"fits into {choices['budget']}: {shown}", err=True)
+    changed = choices | {"budget": None}
+    if epochs:
+        changed |= {"epochs": epochs, "resolution": chosen.resolution, "fine_tune": chosen.mode == "all-layers"}
+        changed["last_blocks"] = LAST_BLOCKS if chosen.mode == "last-blocks" else None
+    return chosen.model, changed
 
 
 def _options(mode: str, model: str | None, alpha: float | None, seed: int, choices: dict[str, Any]) -> Options:

@@ -28,7 +28,7 @@ from tinysight.train.options import Options
 from tinysight.train.plan import Plan
 from tinysight.train.scratch import random_start
 from tinysight.train.snapshots import read_newest, write_snapshot
-from tinysight.train.teaching import Taught, Tools, learn_head, model_name, needs_floats, source_text
+from tinysight.train.teaching import Count, Taught, Tools, learn_head, model_name, needs_floats, source_text
 from tinysight.train.team import Team
 from tinysight.train.weights import Arrays
 
@@ -65,21 +65,34 @@ def teach_layers(material: Material, plan: Plan, folder: Path, team: Team, tools
         tools.say(f"going on after step {resume.step}")
     weights = _class_weights(material) if plan.class_weights else None
     with tools.stage("Training") as count:
+        pace = _Pace(count)
         watch = Watch(
             judge,
             save=lambda snapshot: write_snapshot(folder / SNAPSHOTS, snapshot),
-            progress=None if count is None else lambda done, total, _rate: count(done, total),
-            epoch=lambda rows: _tell(rows, options, tools),
+            progress=lambda done, total, rate: pace.update(done, total, rate),
+            epoch=lambda rows: _tell(rows, options, pace.rate, tools),
         )
         trained = fit(network, source, reads, options, team, watch, weights=weights, resume=resume)
     return _finished(trained, card, material, plan, facts, val, team, tools)
 
 
-def _tell(rows: list[Row], options: Options, tools: Tools) -> None:
+class _Pace:
+    """Passes the steps on to a progress bar, and remembers how many pictures a second there were."""
+
+    def __init__(self, count: Count | None) -> None:
+        self._count, self.rate = count, 0.0
+
+    def update(self, done: int, total: int, rate: float) -> None:
+        self.rate = rate
+        if self._count is not None:
+            self._count(done, total)
+
+
+def _tell(rows: list[Row], options: Options, rate: float, tools: Tools) -> None:
     row = rows[-1]
     tools.say(
         f"epoch {row.epoch}/{options.epochs}  loss {row.train_loss:.3f}  validation {row.val_top1:.1%}, "
-        f"loss {row.val_loss:.3f}"
+        f"loss {row.val_loss:.3f}  {rate:.0f} pictures/s"
     )
 
 
