@@ -36,7 +36,7 @@ NOBODY = """
 import contextlib, importlib, os, pkgutil
 import numpy, requests, safetensors.numpy, tinysight, encodings.ascii, encodings.idna, encodings.latin_1
 for found in pkgutil.walk_packages(tinysight.__path__, "tinysight."):
-    if "__main__" not in found.name and ".networks" not in found.name:
+    if not any(part in found.name for part in ("__main__", ".networks", ".train")):
         importlib.import_module(found.name)
 with contextlib.suppress(ImportError):
     import h5py

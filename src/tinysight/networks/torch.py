@@ -1,7 +1,8 @@
 """The network as a PyTorch module, for training: built from ``spec.layers``, weights in and out without a change.
 
-Importing this file imports PyTorch; nothing else in the package does but ``train``. Tensors are (N, C, H, W) to PyTorch
-and channels last in memory, which is what its convolutions are fastest with and what our NHWC pictures already are.
+Importing this file imports PyTorch; ``train`` takes it from here, so that one place says what is missing. Tensors are
+(N, C, H, W) to PyTorch and channels last in memory, which is what its convolutions are fastest with and what our NHWC
+pictures already are.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from tinysight.spec import BN_ARRAYS, Layer, Spec, layers
 
 try:
     import torch
+    import torch.distributed
 except ModuleNotFoundError as error:
     raise MissingExtraError("torch", "finetune") from error
 from torch import Tensor, nn
 
-__all__ = ["Network", "from_arrays", "to_arrays"]
+__all__ = ["Network", "Tensor", "from_arrays", "nn", "to_arrays", "torch"]
 
 BN_MOMENTUM = 0.05  # share of a batch's statistics in the running ones; batches of 32 are noisy
 BN_NAMES = ("weight", "bias", "running_mean", "running_var")  # PyTorch's, in the order of ``BN_ARRAYS``

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from tinysight.networks.torch import Network
+from tinysight.networks.torch import Network, torch
 from tinysight.train.batches import Batch, Batches
 from tinysight.train.judging import BATCH, Scaling
 

@@ -98,9 +98,7 @@ def measure(way: Candidate, batch_size: int = 32, steps: int = 4) -> float:
 
     The last blocks read activations that are computed once for three views, which counts as a third of their epochs.
     """
-    import torch
-
-    from tinysight.networks.torch import Network
+    from tinysight.networks.torch import Network, torch
     from tinysight.spec import Spec
     from tinysight.train.loop import soft_cross_entropy
 

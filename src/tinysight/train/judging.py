@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from tinysight.networks.torch import Network
+from tinysight.networks.torch import Network, torch
 
 BATCH = 32
 

@@ -13,12 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from tinysight.errors import TinysightError
-from tinysight.networks.torch import Network, from_arrays, to_arrays
+from tinysight.networks.torch import Network, Tensor, from_arrays, to_arrays, torch
 from tinysight.train.batches import Batch, Source, prefetch
 from tinysight.train.judging import Scaling, Score
 from tinysight.train.options import Options

@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-import torch.distributed
 from numpy.typing import NDArray
-from torch import nn
 
 from tinysight.errors import UsageError
+from tinysight.networks.torch import nn, torch
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from tinysight.networks.torch import Network
+from tinysight.networks.torch import Network, Tensor, nn, torch
 from tinysight.train.options import Options
 
 Arrays = dict[str, NDArray[np.float32]]
