@@ -228,5 +228,7 @@ def candidates(resolution: int) -> list[int]:
 
     >>> candidates(160)
     [160, 192, 224, 256]
+    >>> candidates(128)
+    [128, 160, 192]
     """
     return sorted({resolution} | {round(resolution * times / STEP_PX) * STEP_PX for times in HIGHER if times > 1})
