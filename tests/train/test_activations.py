@@ -11,7 +11,7 @@ from tinysight.train.batches import Batches, prefetch
 
 torch = pytest.importorskip("torch", reason="needs PyTorch (extra finetune)")
 from tinysight.networks.torch import from_arrays  # noqa: E402
-from tinysight.train.activations import SCALING, ActivationBatches, activations_of, all_views  # noqa: E402
+from tinysight.train.activations import SCALING, ActivationBatches, activations_of, all_views, freeze  # noqa: E402
 from tinysight.train.judging import logits_of, picture_scaling  # noqa: E402
 
 SPEC = Spec(alpha=0.25, resolution=64, num_classes=4)
@@ -28,7 +28,7 @@ def network():
 
 @pytest.mark.parametrize("first", [1, 3, 15, 23, 25, 27])
 def test_both_halves_are_the_whole_network_but_for_rounding(network, first):
-    kept = activations_of(network, IMAGES, PIXELS, first, CPU, False)
+    kept = activations_of(freeze(network, False), IMAGES, PIXELS, first, CPU)
     assert kept.dtype == np.uint8 and kept.flags.c_contiguous and len(kept) == COUNT
     exact = network.features(PIXELS.applied(IMAGES, CPU), 0, first).detach().permute(0, 2, 3, 1).numpy()
     assert kept.shape == exact.shape
@@ -39,12 +39,12 @@ def test_both_halves_are_the_whole_network_but_for_rounding(network, first):
 
 
 def test_both_ends_are_reached(network):
-    kept = activations_of(network, IMAGES, PIXELS, 3, CPU, False)
+    kept = activations_of(freeze(network, False), IMAGES, PIXELS, 3, CPU)
     assert kept.min() == 0 and kept.max() == 255
 
 
 def test_in_bfloat16_they_are_nearly_the_same(network):
-    slow, fast = (activations_of(network, IMAGES, PIXELS, 15, CPU, fast).astype(int) for fast in (False, True))
+    slow, fast = (activations_of(freeze(network, fast), IMAGES, PIXELS, 15, CPU).astype(int) for fast in (False, True))
     assert np.abs(slow - fast).mean() < 5
 
 
@@ -52,13 +52,13 @@ def test_in_bfloat16_they_are_nearly_the_same(network):
 def test_rows_belong_to_their_pictures(network, batch_size, indexes):
     labels, indexes = np.arange(COUNT) % 4, np.array(indexes)
     batches = Batches(crops_of(COUNT), labels, indexes, 64, PLAIN, batch_size, 5, 4, 0.0, drop_last=False)
-    views, names, targets = all_views(network, batches, 3, PIXELS, 5, CPU, False)
+    views, names, targets = all_views(freeze(network, False), batches, 3, PIXELS, 5, CPU)
     assert names.tolist() == sorted(indexes.tolist())
     assert views.shape[:2] == (3, len(indexes))
     np.testing.assert_array_equal(targets, np.eye(4)[labels[names]])
     alone = Batches(crops_of(COUNT), labels, indexes, 64, PLAIN, 1, 0, 4, 0.0)
     for batch in prefetch(alone, 0, 0, 1):
-        expected = activations_of(network, batch.images, PIXELS, 5, CPU, False)[0].astype(int)
+        expected = activations_of(freeze(network, False), batch.images, PIXELS, 5, CPU)[0].astype(int)
         at = names.tolist().index(int(batch.indexes[0]))
         for view in views:
             assert np.abs(view[at] - expected).max() <= 1  # nothing happens to pictures here; sums may round
@@ -66,7 +66,7 @@ def test_rows_belong_to_their_pictures(network, batch_size, indexes):
 
 def test_views_of_a_picture_differ(network):
     batches = Batches(crops_of(3), np.arange(3), np.arange(3), 64, Augmentation(), 2, 0, 4, drop_last=False)
-    views, _, _ = all_views(network, batches, 3, PIXELS, 5, CPU, False)
+    views, _, _ = all_views(freeze(network, False), batches, 3, PIXELS, 5, CPU)
     assert len({view[0].tobytes() for view in views}) == 3
 
 

@@ -1,4 +1,4 @@
-"""A new head on a backbone: in float32, in int8 alone, and int8 beside float32."""
+"""A new head on a backbone: in float32 and in int8 alone."""
 
 from dataclasses import replace
 
@@ -11,10 +11,8 @@ from tinysight.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from tinysight.classify import Classifier
 from tinysight.engines import check_probes, open_engine
 from tinysight.errors import CheckpointError, UsageError
-from tinysight.models.quantizing import quantize_model
 from tinysight.spec import Spec
-from tinysight.train import assemble
-from tinysight.train.assemble import spread, with_head, with_int8
+from tinysight.train.assemble import with_head
 
 NAMES = ("daisy", "rose", "tulip")
 FACTS = {"name": "flowers", "source": "a test", "licence": "none"}
@@ -110,44 +108,3 @@ def test_refused(request, head, which):
         with_head(model, kernel, bias, NAMES[:2], **FACTS)
     with pytest.raises(CheckpointError, match="not finite"):
         with_head(model, kernel, bias * np.float32("nan"), NAMES, **FACTS)
-
-
-def test_int8_is_added_by_quantising(backbone, head):
-    images = pictures(backbone.card.spec, 20)
-    made = with_head(backbone, *head, NAMES, **FACTS)
-    whole = with_int8(made, images)
-    same_numbers(whole.numbers(), quantize_model(made, images).numbers())
-
-
-def test_int8_layers_of_the_same_backbone_are_taken(monkeypatch, tmp_path, backbone, head):
-    images = pictures(backbone.card.spec, 70)
-    donor = quantize_model(backbone, images[:20], keep_float=False)
-    made = with_head(backbone, *head, NAMES, **FACTS)
-    own = quantize_model(made, images[:20])
-    monkeypatch.setattr(assemble, "quantize_model", None)  # nothing more is to be quantised
-    whole = with_int8(made, images, int8_backbone=donor)
-    same_numbers(whole.arrays, made.arrays)
-    assert whole.integers.layers["conv_pw_13"] is donor.integers.layers["conv_pw_13"]
-    write_checkpoint(tmp_path / "own.safetensors", whole)
-    found, wanted = (Classifier(tmp_path / "own.safetensors", precision=one).run(images) for one in ("int8", "float32"))
-    error = found.logits - wanted.logits
-    quantised = open_engine(own, precision="int8").run(np.stack(images)).logits - wanted.logits
-    assert np.square(error).mean() < 1.2 * np.square(quantised).mean()
-    assert np.abs(error[spread(70)].mean(axis=0)).max() < 0.01
-
-
-@pytest.mark.parametrize("fields", [{"alpha": 0.35}, {"padding": "symmetric"}, {}])
-def test_int8_layers_of_another_backbone_are_not_taken(monkeypatch, backbone, head, fields):
-    images = pictures(backbone.card.spec, 8)
-    spec = replace(backbone.card.spec, **fields)
-    donor = in_both(with_probes(lively(spec, seed=5))).without_floats()
-    made = with_head(backbone, *head, NAMES, **FACTS)
-    monkeypatch.setattr(assemble, "quantize_model", lambda checkpoint, *_args, **_options: checkpoint)
-    assert with_int8(made, images, int8_backbone=donor) is made
-
-
-@pytest.mark.parametrize("count", [0, 1, 63, 64, 65, 1000])
-def test_spread(count):
-    places = spread(count)
-    assert len(places) == min(count, 64) and (np.diff(places) > 0).all() and (places < count).all()
-    assert not count or np.diff(places).max(initial=0) <= count // 64 + 1

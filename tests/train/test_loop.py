@@ -18,7 +18,7 @@ from tinysight.train.snapshots import read_newest, write_snapshot
 
 torch = pytest.importorskip("torch", reason="needs PyTorch (extra finetune)")
 from tinysight.networks.torch import from_arrays  # noqa: E402
-from tinysight.train.activations import SCALING, ActivationBatches, activations_of  # noqa: E402
+from tinysight.train.activations import SCALING, ActivationBatches, activations_of, freeze  # noqa: E402
 from tinysight.train.judging import Score, logits_of, picture_scaling, score  # noqa: E402
 from tinysight.train.loop import Watch, fit, soft_cross_entropy  # noqa: E402
 from tinysight.train.team import Team  # noqa: E402
@@ -228,8 +228,9 @@ def test_the_last_blocks_learn_and_all_before_stays_to_the_bit():
     options = replace(OPTIONS, last_blocks=2, epochs=3)
     start = random_start(SPEC, 0)
     network, first = from_arrays(SPEC, start), options.first_trained
-    views = activations_of(network, IMAGES[:, 4:36, 4:36], PIXELS, first, ALONE.device, False)
-    read = activations_of(network, VAL, PIXELS, first, ALONE.device, False)
+    frozen = freeze(network, False)
+    views = activations_of(frozen, IMAGES[:, 4:36, 4:36], PIXELS, first, ALONE.device)
+    read = activations_of(frozen, VAL, PIXELS, first, ALONE.device)
     batches = ActivationBatches(views[None], np.eye(3, dtype=np.float32)[LABELS], 8, 0)
     watch = Watch(lambda n: score(logits_of(n, read, SCALING, first, ALONE.device), VAL_LABELS))
     result = fit(network, batches, SCALING, options, ALONE, watch)

@@ -162,6 +162,7 @@ def _print(record: dict[str, Any], folder: Path, unreadable: tuple[str, ...], as
                 "pictures": record["pictures"],
                 "left_out": record["left_out"],
                 "results": results,
+                "seconds": record.get("seconds"),
             }
         )
         return left_out(list(unreadable))

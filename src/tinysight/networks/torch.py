@@ -7,6 +7,7 @@ pictures already are.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -24,7 +25,7 @@ except ModuleNotFoundError as error:
     raise MissingExtraError("torch", "finetune") from error
 from torch import Tensor, nn
 
-__all__ = ["Network", "Tensor", "from_arrays", "nn", "to_arrays", "torch"]
+__all__ = ["Network", "Tensor", "folded", "from_arrays", "nn", "to_arrays", "torch"]
 
 BN_MOMENTUM = 0.05  # share of a batch's statistics in the running ones; batches of 32 are noisy
 BN_NAMES = ("weight", "bias", "running_mean", "running_var")  # PyTorch's, in the order of ``BN_ARRAYS``
@@ -99,7 +100,9 @@ class Network(nn.Module):
         pad = before
         if before != after:
             values, pad = nn.functional.pad(values, (before, after, before, after)), 0
-        return nn.functional.conv2d(values, convolution.weight, None, layer.stride, pad, groups=convolution.groups)
+        return nn.functional.conv2d(
+            values, convolution.weight, convolution.bias, layer.stride, pad, groups=convolution.groups
+        )
 
 
 def _rows(spec: Spec) -> list[Layer]:
@@ -133,6 +136,24 @@ def from_arrays(spec: Spec, arrays: Mapping[str, NDArray[np.float32]], bn_moment
         for name, tensor in _tensors(network).items():
             tensor.copy_(torch.from_numpy(_to_torch(checked[name], name)))
     return network
+
+
+def folded(network: Network) -> Network:
+    """Return a copy for inference alone whose batch norms are part of the convolutions before them.
+
+    Answers differ by rounding. The copy has other tensors than ``to_arrays`` looks for.
+    """
+    result = copy.deepcopy(network).train(False)
+    with torch.no_grad():
+        for name, norm in network.norms.items():
+            convolution = result.convolutions[name]
+            assert isinstance(convolution, nn.Conv2d)
+            scale, shift, mean, variance = (getattr(norm, one) for one in BN_NAMES)
+            factor = scale * torch.rsqrt(variance + network.spec.bn_epsilon)
+            convolution.weight.mul_(factor[:, None, None, None])
+            convolution.bias = nn.Parameter(shift - mean * factor)
+            result.norms[name] = nn.Identity()
+    return result
 
 
 def to_arrays(network: Network) -> dict[str, NDArray[np.float32]]:

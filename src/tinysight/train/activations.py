@@ -5,35 +5,38 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tinysight.networks.torch import Network, torch
-from tinysight.train.batches import Batch, Batches
+from tinysight.networks.torch import Network, folded, torch
+from tinysight.train.batches import Batch, Batches, prefetch
 from tinysight.train.judging import BATCH, Scaling
 
 HIGHEST = 6.0  # of ReLU6
 SCALING = Scaling(HIGHEST / 255, 0.0)  # activations are kept in 255ths of it: rounding is far below their noise
 
 
+def freeze(network: Network, fast: bool) -> Network:
+    """Return a copy that only answers: batch norms folded, and in bfloat16 if it shall be ``fast``."""
+    return folded(network).to(torch.bfloat16 if fast else torch.float32)
+
+
 def activations_of(
-    network: Network, images: NDArray[np.uint8], scaling: Scaling, last: int, device: torch.device, fast: bool
+    frozen: Network, images: NDArray[np.uint8], scaling: Scaling, last: int, device: torch.device
 ) -> NDArray[np.uint8]:
     """Run the convolutions before number ``last``.
 
     Args:
-        network: left in evaluation mode.
+        frozen: as ``freeze`` makes it.
         images: uint8 ``(N, R, R, 3)``.
         scaling: of the images.
         last: number of the first convolution that is not run.
         device: where the network is.
-        fast: whether to compute in bfloat16.
 
     Returns:
         uint8 ``(N, h, w, c)``, in 255ths of 6.
     """
-    network.train(False)
-    parts = []
-    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=fast):
+    kind, parts = next(frozen.parameters()).dtype, []
+    with torch.inference_mode():
         for begin in range(0, len(images), BATCH):
-            values = network.features(scaling.applied(images[begin : begin + BATCH], device), 0, last)
+            values = frozen.features(scaling.applied(images[begin : begin + BATCH], device).to(kind), 0, last)
             parts.append(
                 (values.float() * (1 / SCALING.factor)).round_().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
             )
@@ -76,29 +79,26 @@ class ActivationBatches:
 
 
 def all_views(
-    network: Network, batches: Batches, views: int, scaling: Scaling, last: int, device: torch.device, fast: bool
+    frozen: Network, batches: Batches, views: int, scaling: Scaling, last: int, device: torch.device
 ) -> tuple[NDArray[np.uint8], NDArray[np.intp], NDArray[np.float32]]:
     """Compute the activations of several augmented views of every picture.
 
     Args:
-        network: as ``activations_of``.
+        frozen: as ``activations_of``.
         batches: of pictures, without ``drop_last`` and without mixing; epoch v is view v.
         views: how many.
         scaling: of the pictures.
         last: number of the first convolution that is not run.
         device: where the network is.
-        fast: whether to compute in bfloat16.
 
     Returns:
         uint8 ``(views, M, h, w, c)``; which picture each row is, ``(M,)``; their targets float32 ``(M, C)``.
     """
-    from tinysight.train.batches import prefetch
-
     found: list[NDArray[np.uint8]] = []
     order: list[NDArray[np.intp]] = []
     targets: list[NDArray[np.float32]] = []
     for batch in prefetch(batches, 0, 0, views):
-        found.append(activations_of(network, batch.images, scaling, last, device, fast))
+        found.append(activations_of(frozen, batch.images, scaling, last, device))
         order.append(batch.indexes)
         targets.append(batch.targets)
     flat, numbers = np.concatenate(order), np.concatenate(targets)

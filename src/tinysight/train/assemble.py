@@ -8,22 +8,17 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tinysight.agreement import signal_to_noise_db
 from tinysight.checkpoint import Card, Checkpoint, Probe
 from tinysight.checkpoint.integers import Integers
-from tinysight.engines import open_engine
 from tinysight.errors import CheckpointError, UsageError
 from tinysight.labels import Label
 from tinysight.models.probes import PROBES, make_probes, probe_pixels
-from tinysight.models.quantizing import quantize_model, with_probe_outputs
-from tinysight.quantize.int8 import Progress
+from tinysight.models.quantizing import with_probe_outputs
 from tinysight.spec import array_shapes, layers
-from tinysight.train.embeddings import HEAD, embedding_precision
+from tinysight.train.embeddings import HEAD
 from tinysight.train.integer_head import integer_head
 
 Floats = NDArray[np.float32]
-CALIBRATION = 64  # pictures, as many as docs/quantization.md found to be enough
-SAME_BACKBONE_DB = 20.0  # 25 for the package's int8 against float32 on flowers; about 0 for other weights
 
 
 def with_head(
@@ -41,7 +36,7 @@ def with_head(
 
     Args:
         backbone: in float32, or in int8 alone; a head that it has is dropped, and so are int8 numbers beside float32
-            ones, which ``with_int8`` makes anew.
+            ones, which ``whole_numbers.add_int8`` makes anew.
         kernel: float32 ``(c, C)``.
         bias: float32 ``(C,)``.
         class_names: C of them.
@@ -93,63 +88,3 @@ def _with_head_row(integers: Integers, card: Card, kernel: Floats, bias: Floats,
     rows = {name: layer for name, layer in integers.layers.items() if name != HEAD}
     rows[HEAD] = integer_head(kernel, bias, step, embeddings)
     return replace(integers, layers=rows, probe_outputs=None)
-
-
-def with_int8(
-    checkpoint: Checkpoint,
-    images: NDArray[np.uint8],
-    progress: Progress | None = None,
-    *,
-    int8_backbone: Checkpoint | None = None,
-) -> Checkpoint:
-    """Add the network in int8 to a float32 model.
-
-    Args:
-        checkpoint: the model.
-        images: uint8 ``(N, R, R, 3)``, pictures that it was trained on, prepared by its recipe; 64 of them are taken.
-        progress: called with layers done and layers in all.
-        int8_backbone: a model that holds int8 numbers, for example the package's own. If its embeddings of the pictures
-            are close to the checkpoint's, it is the same backbone; its layers are taken then, in a fifth of the time
-            and no less exact (at alpha 1 on the flowers' logits 30.4 dB, 99.2 % the same answers).
-
-    Raises:
-        CheckpointError: the model holds no float32 weights, or they cannot be quantised.
-        UsageError: pictures of another shape or dtype, or none.
-    """
-    chosen = images[spread(len(images))]
-    if int8_backbone is not None and len(chosen):
-        borrowed = _borrowed(checkpoint, int8_backbone, chosen)
-        if borrowed is not None:
-            return borrowed
-    return quantize_model(checkpoint, chosen, progress=progress)
-
-
-def _borrowed(checkpoint: Checkpoint, donor: Checkpoint, images: NDArray[np.uint8]) -> Checkpoint | None:
-    """Put the checkpoint's head behind another model's int8 layers; None where that is another backbone."""
-    arrays, card = checkpoint.float_arrays("quantisation"), checkpoint.card
-    spec = replace(donor.card.spec, num_classes=card.spec.num_classes, include_top=True, dropout=card.spec.dropout)
-    if donor.integers is None or spec != card.spec or donor.card.recipe.value_range != card.recipe.value_range:
-        return None
-    wanted = _embeddings(checkpoint, embedding_precision(checkpoint), images)
-    found = _embeddings(donor, "int8", images)
-    if signal_to_noise_db(found, wanted) < SAME_BACKBONE_DB:
-        return None
-    kernel = arrays[f"{HEAD}.kernel"][0, 0]
-    bias = arrays[f"{HEAD}.bias"] + (wanted - found).mean(axis=0) @ kernel  # so that the mean logits are the same
-    rows = _with_head_row(donor.integers, card, kernel, bias, found)
-    return replace(checkpoint, integers=with_probe_outputs(card, rows))
-
-
-def _embeddings(checkpoint: Checkpoint, precision: str, images: NDArray[np.uint8]) -> Floats:
-    engine = open_engine(checkpoint, precision=precision)
-    return np.concatenate([engine.run(image[None]).embedding for image in images])
-
-
-def spread(count: int, wanted: int = CALIBRATION) -> NDArray[np.intp]:
-    """Return at most ``wanted`` of ``count`` places, rising, evenly far apart.
-
-    >>> spread(5, 3)
-    array([0, 1, 3])
-    """
-    taken = min(count, wanted)
-    return np.arange(taken, dtype=np.intp) * count // max(taken, 1)

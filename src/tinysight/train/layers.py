@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from tinysight.checkpoint import Card, Checkpoint
 from tinysight.data import read_upright
 from tinysight.errors import UsageError
-from tinysight.evaluate.calibration import fit_temperature
 from tinysight.models import make_probes
 from tinysight.networks.torch import Network, from_arrays
 from tinysight.preprocess import Recipe
 from tinysight.spec import Spec
-from tinysight.train.activations import SCALING, ActivationBatches, activations_of, all_views
+from tinysight.train.activations import SCALING, ActivationBatches, activations_of, all_views, freeze
 from tinysight.train.batches import Batches, Source
 from tinysight.train.crops import make_crops
 from tinysight.train.folder import SNAPSHOTS
@@ -26,6 +25,7 @@ from tinysight.train.loop import Row, Trained, Watch, fit
 from tinysight.train.material import Material, Prepared, card_for
 from tinysight.train.options import Options
 from tinysight.train.plan import Plan
+from tinysight.train.resolution import HIGHER, HIGHER_LAST_BLOCKS, candidates, choose_resolution, divided
 from tinysight.train.scratch import random_start
 from tinysight.train.snapshots import read_newest, write_snapshot
 from tinysight.train.teaching import Count, Taught, Tools, learn_head, model_name, needs_floats, source_text
@@ -33,8 +33,6 @@ from tinysight.train.team import Team
 from tinysight.train.weights import Arrays
 
 CROP_SHARE = 1.25  # of the resolution: the shorter side that crops are taken from
-HIGHER = (1.0, 1.2, 1.4, 1.6)  # times the training resolution, tried for predicting (Touvron et al., arXiv 1906.06423)
-STEP_PX = 32
 
 
 def teach_layers(material: Material, plan: Plan, folder: Path, team: Team, tools: Tools) -> Taught:
@@ -73,7 +71,7 @@ def teach_layers(material: Material, plan: Plan, folder: Path, team: Team, tools
             epoch=lambda rows: _tell(rows, options, pace.rate, tools),
         )
         trained = fit(network, source, reads, options, team, watch, weights=weights, resume=resume)
-    return _finished(trained, card, material, plan, facts, val, team, tools)
+    return _finished(trained, card, material, plan, facts, tools)
 
 
 class _Pace:
@@ -157,10 +155,10 @@ def _batches(
     network.to(team.device)
     plain = replace(options.augmentation, mixup=0.0, cutmix=0.0)
     batches = Batches(*common, plain, 64, options.seed, drop_last=False, **rest)  # type: ignore[arg-type]
-    last, fast = options.first_trained, options.mixed_precision
+    last, frozen = options.first_trained, freeze(network, options.mixed_precision)
     with tools.stage("Computing activations"):
-        views, _, targets = all_views(network, batches, options.views, scaling, last, team.device, fast)
-        judged = activations_of(network, val, scaling, last, team.device, fast)
+        views, _, targets = all_views(frozen, batches, options.views, scaling, last, team.device)
+        judged = activations_of(frozen, val, scaling, last, team.device)
     source = ActivationBatches(views, targets, size, options.seed, team.rank, team.size)
     return source, SCALING, judged
 
@@ -172,63 +170,22 @@ def _class_weights(material: Material) -> NDArray[np.float32]:
 
 
 def _finished(
-    trained: Trained,
-    card: Card,
-    material: Material,
-    plan: Plan,
-    facts: dict[str, Any],
-    val: Prepared,
-    team: Team,
-    tools: Tools,
+    trained: Trained, card: Card, material: Material, plan: Plan, facts: dict[str, Any], tools: Tools
 ) -> Taught:
     """Choose the resolution to predict at, divide by the temperature, and check in the result."""
-    network = from_arrays(card.spec, trained.arrays).to(team.device)
-    labels, tried = material.labels, []
-    wanted = [plan.predict_resolution] if plan.predict_resolution else candidates(card.spec.resolution)
+    model = Checkpoint(card, trained.arrays)
+    times = HIGHER if plan.mode != "last-blocks" else HIGHER_LAST_BLOCKS
+    side = card.spec.resolution
     with tools.stage("Choosing the resolution"):
-        for side in wanted:
-            recipe = replace(card.recipe, resolution=side)
-            seen = val if side == card.spec.resolution else Prepared(material, "val", recipe)
-            logits = logits_of(network, seen.images, picture_scaling(recipe.value_range), 0, team.device)
-            temperature = fit_temperature(logits, labels[seen.indexes])
-            found = score((logits / temperature).astype(np.float32), labels[seen.indexes])
-            tried.append({"resolution": side, "top1": found.top1, "loss": found.loss, "temperature": temperature})
-    best = min(tried, key=lambda one: one["loss"])
-    side, divisor = int(best["resolution"]), np.float32(best["temperature"])
-    arrays = dict(trained.arrays)
-    for name in ("conv_preds.kernel", "conv_preds.bias"):
-        arrays[name] = arrays[name] / divisor
-    spec, recipe = replace(card.spec, resolution=side), replace(card.recipe, resolution=side)
-    card = replace(card, spec=spec, recipe=recipe)
+        wanted = [plan.predict_resolution] if plan.predict_resolution else candidates(side, times)
+        chosen = choose_resolution(model, material, wanted)
+    card, arrays = divided(model, chosen)
     model = Checkpoint(replace(card, probes=make_probes(card, arrays)), arrays)
     facts = {
         **facts,
-        "val_top1": best["top1"],
-        "temperature": float(divisor),
-        "resolution": side,
-        "resolutions": tried,
+        "val_top1": chosen.top1,
+        "temperature": chosen.temperature,
+        "resolution": chosen.resolution,
+        "resolutions": chosen.tried,
     }
-    return Taught(
-        model, facts, [tuple(row) for row in trained.rows], val.unreadable, _embeddings(network, card.recipe, val, team)
-    )
-
-
-def _embeddings(network: Network, recipe: Recipe, val: Prepared, team: Team) -> NDArray[np.float32]:
-    """Return embeddings of the validation pictures, by which int8's head is rounded."""
-    assert network.head is not None
-    network.head, head = None, network.head
-    scaling = picture_scaling(recipe.value_range)
-    found = logits_of(network, val.images, scaling, 0, team.device)
-    network.head = head
-    return found
-
-
-def candidates(resolution: int) -> list[int]:
-    """Return the sides to try for predicting: the one of training and some larger ones, in pixels.
-
-    >>> candidates(160)
-    [160, 192, 224, 256]
-    >>> candidates(128)
-    [128, 160, 192]
-    """
-    return sorted({resolution} | {round(resolution * times / STEP_PX) * STEP_PX for times in HIGHER if times > 1})
+    return Taught(model, facts, [tuple(row) for row in trained.rows], chosen.unreadable, chosen.embeddings)

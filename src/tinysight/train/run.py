@@ -24,6 +24,7 @@ from tinysight.evaluate.run import Evaluation, evaluate_model
 from tinysight.train import folder as files
 from tinysight.train.material import Material, Prepared, gather
 from tinysight.train.plan import Plan
+from tinysight.train.stages import timed
 from tinysight.train.teaching import Taught, Tools, teach_head
 from tinysight.train.whole_numbers import add_int8
 
@@ -56,6 +57,7 @@ def train(plan: Plan, folder: Path, backbone: Checkpoint | None, tools: Tools, t
         TinysightError: files that cannot be written, or a loss that left the numbers.
     """
     leads = team is None or team.leads
+    tools, seconds = timed(tools)
     with tools.stage("Checking the pictures"):
         material = gather(plan, backbone)
     record = _record(plan, material)
@@ -73,7 +75,7 @@ def train(plan: Plan, folder: Path, backbone: Checkpoint | None, tools: Tools, t
     model = _with_int8(taught, material, tools)
     write_checkpoint(folder / files.MODEL, model)
     results = _measure(model, taught, material, folder, plan, tools)
-    record |= {"status": "done", "results": results}
+    record |= {"status": "done", "results": results, "seconds": seconds}
     files.write_record(folder, record)
     shutil.rmtree(folder / files.SNAPSHOTS, ignore_errors=True)
     return Result(record, taught.unreadable)
