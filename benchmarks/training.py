@@ -33,7 +33,7 @@ RUNS: dict[str, tuple[str, list[str]]] = {
     "head 1.0 at 160 px": ("wide", ["--predict-resolution", "160"]),
     "head 0.25": ("narrow", []),
     "all layers 0.25, short": ("narrow", ["--fine-tune", "--resolution", "128", "--epochs", "12"]),
-    "all layers 0.25": ("narrow", ["--fine-tune", "--epochs", "24"]),
+    "all layers 0.25": ("narrow", ["--fine-tune"]),
     "last blocks 1.0": ("wide", ["--last-blocks", "2"]),
     "all layers 1.0": ("wide", ["--fine-tune"]),
     "from scratch 0.25": ("none", ["--from-scratch"]),

@@ -10,6 +10,7 @@ Keras runs on PyTorch too, with its own MobileNet in both orders of memory.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 from collections.abc import Callable
@@ -90,7 +91,7 @@ def contenders(alpha: float, resolution: int, batch_size: int, steps: int) -> li
         kind = ", bfloat16" * mixed
         found[f"fit{kind}"] = ours(spec, ready, batch_size, mixed)
         found[f"fit, augmented{kind}"] = ours(spec, augmented, batch_size, mixed)
-    for order in ("channels_first", "channels_last"):
+    for order in ("channels_first", "channels_last") if importlib.util.find_spec("keras") else ():
         found[f"Keras fit, {order}"] = keras_fit(alpha, images, targets, batch_size, order)
     return [Contender(name, "", None, run) for name, run in found.items()]
 
@@ -129,14 +130,14 @@ def measure(alpha: float, resolution: int, batch_size: int, steps: int, rounds: 
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
 @click.option("--threads", default=2, show_default=True)
 @click.option("--rounds", default=6, show_default=True)
-@click.option(
-    "--steps", default=30, show_default=True, help="Of a turn; wide networks take a third of it."
-)
-def main(output: Path, threads: int, rounds: int, steps: int) -> None:
+@click.option("--only", type=int, multiple=True, help="Numbers of the settings, from 0.")
+@click.option("--steps", default=30, show_default=True, help="Of a turn; wide networks take a third of it.")
+def main(output: Path, threads: int, rounds: int, only: tuple[int, ...], steps: int) -> None:
     """Measure all settings."""
     torch.set_num_threads(threads)
     rows = []
-    for alpha, resolution, batch_size in SETTINGS:
+    for number in only or range(len(SETTINGS)):
+        alpha, resolution, batch_size = SETTINGS[number]
         rows += measure(alpha, resolution, batch_size, steps if alpha < 0.5 else max(4, steps // 3), rounds)
     document = {"kind": "training loop", "machine": machine(PACKAGES), "threads": threads, "rows": rows}
     output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

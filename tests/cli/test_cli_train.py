@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
+import os
 import random
-import subprocess
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -57,7 +59,7 @@ def sha256(path: Path) -> str:
 def test_a_folder_becomes_a_model_that_names_a_new_picture(command, tmp_path, capsys):
     assert run([*command, "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert list(result) == ["run", "model", "mode", "classes", "pictures", "left_out", "results"]
+    assert list(result) == ["run", "model", "mode", "classes", "pictures", "left_out", "results", "seconds"]
     assert result["classes"] == ["blue", "green", "red"]
     assert sum(result["pictures"].values()) == 42
     new = tmp_path / "new.png"
@@ -126,37 +128,69 @@ def test_a_budget_too_small_for_layers_fits_a_head(command, capsys):
     assert "fits into 20s: a head alone" in capsys.readouterr().err
 
 
-LAYERS = ["--fine-tune", "--resolution", "32", "--epochs", "4", "--batch-size", "8", "--predict-resolution", "32"]
+LAYERS = ["--fine-tune", "--resolution", "32", "--predict-resolution", "32"]
 
 
-def started(command, *more):
-    return subprocess.Popen(
-        [sys.executable, "-m", "tinysight", *command, *more], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+def start(arguments):
+    """Start the command in a process that need not import PyTorch again: 20 of them are wanted."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tinysight.train.run", "tinysight.train.layers", "sklearn.linear_model"])
+    process = context.Process(target=quietly, args=(arguments,))
+    process.start()
+    return process
+
+
+def quietly(arguments):
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    sys.exit(run(arguments))
+
+
+def wait_until(condition, process, patience_s: float = 60) -> None:
+    until = time.monotonic() + patience_s
+    while process.is_alive() and time.monotonic() < until and not condition():
+        time.sleep(0.0005)
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bytes(command, tmp_path):
-    """RELIABILITY 37: kill -9 at random moments, resume each time."""
+def test_a_run_that_is_killed_twenty_times_ends_with_the_same_bytes(command, tmp_path, monkeypatch):
+    """RELIABILITY 37: kill -9 at random moments, some inside a save, resume each time."""
     pytest.importorskip("torch", reason="needs PyTorch (extra finetune)")
-    begun = time.monotonic()
-    whole = started(command, *LAYERS)
-    assert whole.wait() == 0
-    seconds = time.monotonic() - begun
-    chance = random.Random(1)
-    killed = tmp_path / "runs" / "train-2"
-    process = started(command, *LAYERS)
-    for _ in range(6):
-        time.sleep(chance.uniform(0.5, 1.0) * seconds)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    layers, runs = [*command, *LAYERS, "--epochs", "80", "--batch-size", "4"], tmp_path / "runs"
+    whole = start(layers)
+    whole.join()
+    chance, killed, alive, in_a_save = random.Random(1), runs / "train-2", 0, 0
+    resume, snapshots = ["train", "--resume", str(killed), "--offline"], killed / "snapshots"
+
+    def unfinished():
+        return list(snapshots.glob(".tinysight.*.tmp"))
+
+    process = start(layers)
+    for number in range(20):
+        before, left = set(snapshots.glob("step-*")), set(unfinished())
+        if number % 4 == 0:  # anywhere, most likely before it trains
+            time.sleep(chance.uniform(0.2, 2))
+        else:
+            wait_until(lambda: set(snapshots.glob("step-*")) - before, process)  # noqa: B023
+            if number % 4 == 3:
+                wait_until(lambda: set(unfinished()) - left, process)  # noqa: B023
+            else:
+                time.sleep(chance.uniform(0, 0.1))
+        alive += process.is_alive()
         process.kill()
-        process.wait()
-        if not (killed / "run.json").exists():
-            process = started(command, *LAYERS)
-            continue
-        process = started(["train", "--resume", str(killed), "--offline"])
-    assert process.wait() == 0
+        process.join()
+        in_a_save += len(set(unfinished()) - left)
+        if not (killed / "run.json").exists():  # so early that the run has no record yet
+            shutil.rmtree(killed, ignore_errors=True)
+        process = start(resume if killed.exists() else layers)
+    process.join()
+    assert whole.exitcode == process.exitcode == 0
+    assert alive == 20
+    assert in_a_save >= 2
     for name in ("model.safetensors", "metrics.csv"):
-        assert sha256(killed / name) == sha256(tmp_path / "runs" / "train-1" / name)
-    before = sha256(killed / "run.json")
-    assert started(["train", "--resume", str(killed), "--offline"]).wait() == 0
-    assert sha256(killed / "run.json") == before
+        assert sha256(killed / name) == sha256(runs / "train-1" / name)
+    record = sha256(killed / "run.json")
+    assert run(resume) == 0
+    assert sha256(killed / "run.json") == record

@@ -207,3 +207,19 @@ def test_dead_and_constant_features_do_no_harm():
     values = np.ones((10, 2, 3), np.float32)
     regression = _Regression(values, np.arange(10) % 2, np.arange(10), False)
     assert np.isfinite(regression.divisor).all() and (regression.divisor > 0).all()
+
+
+def test_without_refitting_val_chooses_and_teaches_nothing():
+    """A head that training starts from must not know the pictures by which training is judged."""
+    rng = np.random.default_rng(4)
+    labels = np.arange(160) % 3
+    values = (rng.normal(size=(160, 1, 12)) + labels[:, None, None] * rng.normal(size=12) / 2).astype(np.float32)
+    train, val = np.arange(100), np.arange(100, 160)
+    head = fit_head(values, labels, train, val, 3, refit=False)
+    moved = values.copy()
+    moved[val] *= np.float32(1.01)
+    again = fit_head(moved, labels, train, val, 3, refit=False)
+    assert again.strength == head.strength
+    np.testing.assert_allclose(again.kernel * again.temperature, head.kernel * head.temperature, rtol=1e-4, atol=1e-5)
+    whole = fit_head(values, labels, train, val, 3)
+    assert np.abs(whole.kernel * whole.temperature - head.kernel * head.temperature).max() > 1e-3

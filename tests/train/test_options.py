@@ -121,4 +121,5 @@ def test_the_usual_rate_grows_with_the_batch_as_suits_the_optimizer():
     assert usual_rate(1.0, "adamw", 32) == pytest.approx(4e-4)
     assert usual_rate(0.25, "adamw", 256) == pytest.approx(2 * usual_rate(0.25, "adamw", 64))
     assert usual_rate(0.25, "sgd", 256) == pytest.approx(4 * usual_rate(0.25, "sgd", 64))
-    assert usual_rate(1.0, "adamw", 64, from_scratch=True) == usual_rate(0.25, "adamw", 64, from_scratch=True)
+    assert usual_rate(1.0, "adamw", 64, "from-scratch") == usual_rate(0.25, "adamw", 64, "from-scratch")
+    assert usual_rate(1.0, "adamw", 32, "last-blocks") == pytest.approx(1e-4)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tinysight.errors import UsageError
+from tinysight.errors import MissingExtraError, UsageError
 from tinysight.spec import DEFAULT_MODEL, MIN_RESOLUTION
 
 if TYPE_CHECKING:
-    from tinysight.train.options import Options
+    from tinysight.train.options import Mode, Options
     from tinysight.train.plan import Plan
 
 SHARE = click.FloatRange(0, 1, max_open=True)
@@ -42,21 +43,28 @@ OPTIONS = [
     click.option("--randaugment", type=(int, int), metavar="N M", help="N operations of magnitude M. Default: off."),
     click.option("--class-weights", is_flag=True, help="A rare class counts as much as a common one."),
     click.option("--mixed-precision/--full-precision", default=None, help="Default: where the device gains."),
+    click.option("--tensorboard", is_flag=True, default=None, help="Also write each epoch for TensorBoard."),
     click.option("--device", help="auto, cpu, cuda or mps. Default: auto."),
     click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Of all chance in training. Default: 0."),
     click.option("--split-seed", type=int, help="Another one holds out other pictures. Default: 0."),
     click.option("--test-share", type=SHARE, help="Of each class, held out to measure with. Default: 0.2."),
-    click.option("--val-share", type=SHARE, help="Of each class, to choose with. Default: 0.1."),
+    click.option(
+        "--val-share",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        help="Of each class, to choose with. Default: 0.1.",
+    ),
 ]
 FOR_LAYERS = (
     *("epochs", "batch_size", "learning_rate", "optimizer", "weight_decay", "label_smoothing", "average_decay"),
     *("patience", "resolution", "views", "smallest_crop", "mixup", "cutmix", "erasing", "randaugment"),
-    *("mixed_precision", "device"),
+    *("mixed_precision", "device", "tensorboard"),
 )
-EPOCHS = {"all-layers": 16, "last-blocks": 12, "from-scratch": 60}
+EPOCHS = {"all-layers": 28, "last-blocks": 10, "from-scratch": 60}
+RESOLUTIONS = {"all-layers": 160, "last-blocks": 224, "from-scratch": 96}
+LAST_BLOCKS_CROP = 0.35  # the blocks before do not learn how large things are now
 SHARES = {"test_share": 0.2, "val_share": 0.1}
 LAST_BLOCKS = 2  # of a budget: more cost more than they gain
-WIDE_EPOCHS = 8  # of all layers at alpha above 0.5, which learn more from each
+WIDE_EPOCHS = 14  # of all layers at alpha above 0.5, which learn more from each
 
 
 def training_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -85,6 +93,8 @@ def make_plan(data: str, model: str | None, choices: dict[str, Any]) -> Plan:
     if len(asked) > 1:
         raise UsageError("--fine-tune, --last-blocks and --from-scratch exclude each other")
     mode: Any = asked[0] if asked else "head"
+    if choices["tensorboard"] and importlib.util.find_spec("tensorboard") is None:
+        raise MissingExtraError("tensorboard", "tensorboard")
     given = [name for name in FOR_LAYERS if choices[name] is not None]
     if mode == "head" and given:
         raise UsageError(f"--{given[0].replace('_', '-')} is for training layers; add --fine-tune or --last-blocks K")
@@ -107,6 +117,7 @@ def make_plan(data: str, model: str | None, choices: dict[str, Any]) -> Plan:
         class_weights=choices["class_weights"],
         predict_resolution=choices["predict_resolution"],
         device=choices["device"] or "auto",
+        tensorboard=bool(choices["tensorboard"]),
         **shares,
     )
 
@@ -135,7 +146,7 @@ def _within_budget(data: str, model: str | None, choices: dict[str, Any]) -> tup
     return chosen.model, changed
 
 
-def _options(mode: str, model: str | None, alpha: float | None, seed: int, choices: dict[str, Any]) -> Options:
+def _options(mode: Mode, model: str | None, alpha: float | None, seed: int, choices: dict[str, Any]) -> Options:
     from tinysight.train.augment import Augmentation
     from tinysight.train.options import WIDE_FROM, Options, usual_rate
 
@@ -144,17 +155,18 @@ def _options(mode: str, model: str | None, alpha: float | None, seed: int, choic
     epochs = WIDE_EPOCHS if wide and mode == "all-layers" else EPOCHS[mode]
     batch = choices["batch_size"] or (32 if wide else 64)
     optimizer: Any = choices["optimizer"] or "adamw"
-    rate = choices["learning_rate"] or usual_rate(width, optimizer, batch, mode == "from-scratch")
+    rate = choices["learning_rate"] or usual_rate(width, optimizer, batch, mode)
     mixed = choices["mixed_precision"]
     names = ("weight_decay", "label_smoothing", "average_decay", "patience", "views")
     rest = {name: choices[name] for name in names if choices[name] is not None}
     changes = {
         name: choices[name] for name in ("mixup", "cutmix", "erasing", "randaugment") if choices[name] is not None
     }
-    if choices["smallest_crop"] is not None:
-        changes["scale"] = (choices["smallest_crop"], 1.0)
+    smallest = choices["smallest_crop"]
+    if smallest is not None or mode == "last-blocks":
+        changes["scale"] = (smallest or LAST_BLOCKS_CROP, 1.0)
     return Options(
-        resolution=choices["resolution"] or (96 if mode == "from-scratch" else 160),
+        resolution=choices["resolution"] or RESOLUTIONS[mode],
         epochs=choices["epochs"] or epochs,
         batch_size=batch,
         learning_rate=rate,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from tinysight.networks.torch import Network, folded, torch
+from tinysight.train.augment import Augmentation
 from tinysight.train.batches import Batch, Batches, prefetch
 from tinysight.train.judging import BATCH, Scaling
+from tinysight.train.mixing import mix
 
 HIGHEST = 6.0  # of ReLU6
+UNMIXED = Augmentation()
 SCALING = Scaling(HIGHEST / 255, 0.0)  # activations are kept in 255ths of it: rounding is far below their noise
 
 
@@ -53,6 +58,7 @@ class ActivationBatches:
         seed: of the order.
         rank: of this process.
         size: of the team.
+        augmentation: whose mixup and cutmix are done to activations (manifold mixup, Verma et al., arXiv 1806.05236).
     """
 
     def __init__(
@@ -63,8 +69,10 @@ class ActivationBatches:
         seed: int,
         rank: int = 0,
         size: int = 1,
+        augmentation: Augmentation = UNMIXED,
     ) -> None:
         self._views, self._targets, self._seed = views, targets, seed
+        self._augmentation = replace(augmentation, erasing=0.0)  # noise is no activation
         self._rank, self._size = rank, size
         self._together = min(batch_size * size, len(targets))
         self.steps_per_epoch = len(targets) // self._together
@@ -75,7 +83,11 @@ class ActivationBatches:
         order = chance.permutation(len(self._targets))
         views = chance.integers(0, len(self._views), len(self._targets))
         mine = order[step * self._together : (step + 1) * self._together][self._rank :: self._size]
-        return Batch(epoch, step, mine, self._views[views[mine], mine], self._targets[mine])
+        values, targets = self._views[views[mine], mine], self._targets[mine]
+        chance = np.random.Generator(
+            np.random.PCG64(np.random.SeedSequence(self._seed, spawn_key=(epoch, step, self._rank)))
+        )
+        return Batch(epoch, step, mine, *mix(values, targets, self._augmentation, chance))
 
 
 def all_views(

@@ -63,7 +63,7 @@ def candidates(models: Iterable[tuple[str, float]]) -> list[Candidate]:
     narrow = [model for model in known if model[1] <= WIDE_FROM]
     found = [Candidate("all-layers", name, alpha, side) for name, alpha in wide for side in (160, 128)]
     found += [Candidate("all-layers", name, alpha, 160) for name, alpha in narrow]
-    found += [Candidate("last-blocks", name, alpha, 160) for name, alpha in wide]
+    found += [Candidate("last-blocks", name, alpha, 224) for name, alpha in wide]
     return found + [Candidate("all-layers", name, alpha, 128) for name, alpha in narrow]
 
 

@@ -69,6 +69,7 @@ def fit_head(
     *,
     seed: int = 0,
     class_weights: bool = False,
+    refit: bool = True,
     progress: Progress | None = None,
 ) -> Head:
     """Train a head.
@@ -88,6 +89,8 @@ def fit_head(
         num_classes: at least 2.
         seed: of the folds that are made then.
         class_weights: whether each class counts the same, however many pictures it has.
+        refit: whether to learn from val as well once it has chosen. Not for a head that is only where training
+            starts: val is to judge what comes of it.
         progress: called with steps done and steps in all.
 
     Raises:
@@ -103,7 +106,8 @@ def fit_head(
         choice = UNCHOSEN
         if folds:
             choice = choose_strength(regression, labels, folds, lambda done: tell(done, steps))
-        weights = regression.fit(np.concatenate([train_indexes, val_indexes]), choice.strength)
+        learnt = np.concatenate([train_indexes, val_indexes]) if refit else train_indexes
+        weights = regression.fit(learnt, choice.strength)
     tell(steps, steps)
     kernel, bias = regression.unscaled(weights, choice.temperature)
     return Head(kernel, bias, choice.strength, choice.temperature, choice.val_top1, choice.curve)

@@ -18,6 +18,7 @@ from tinysight.preprocess import Recipe
 from tinysight.spec import Spec
 from tinysight.train.activations import SCALING, ActivationBatches, activations_of, all_views, freeze
 from tinysight.train.batches import Batches, Source
+from tinysight.train.board import open_board
 from tinysight.train.crops import make_crops
 from tinysight.train.folder import SNAPSHOTS
 from tinysight.train.judging import Scaling, Score, logits_of, picture_scaling, score
@@ -62,13 +63,19 @@ def teach_layers(material: Material, plan: Plan, folder: Path, team: Team, tools
     if resume is not None:
         tools.say(f"going on after step {resume.step}")
     weights = _class_weights(material) if plan.class_weights else None
+    board = open_board(folder if plan.tensorboard and team.leads else None, len(resume.facts["rows"]) if resume else 0)
     with tools.stage("Training") as count:
         pace = _Pace(count)
+
+        def told(rows: list[Row]) -> None:
+            _tell(rows, options, pace.rate, tools)
+            board.add(rows[-1])
+
         watch = Watch(
             judge,
             save=lambda snapshot: write_snapshot(folder / SNAPSHOTS, snapshot),
             progress=lambda done, total, rate: pace.update(done, total, rate),
-            epoch=lambda rows: _tell(rows, options, pace.rate, tools),
+            epoch=told,
         )
         trained = fit(network, source, reads, options, team, watch, weights=weights, resume=resume)
     return _finished(trained, card, material, plan, facts, tools)
@@ -113,7 +120,7 @@ def _start(
     width, facts = material.backbone.arrays["conv_pw_13_bn.gamma"].size, {}
     both = np.zeros((width + 1, classes), np.float32)
     if team.leads:
-        head, *_ = learn_head(material, plan, tools, options.resolution)
+        head, *_ = learn_head(material, plan, tools, options.resolution, refit=False)
         both[:-1], both[-1] = head.kernel, head.bias
         facts = {"head_val_top1": head.val_top1, "head_strength": head.strength}
     both = team.agree(both)
@@ -159,7 +166,7 @@ def _batches(
     with tools.stage("Computing activations"):
         views, _, targets = all_views(frozen, batches, options.views, scaling, last, team.device)
         judged = activations_of(frozen, val, scaling, last, team.device)
-    source = ActivationBatches(views, targets, size, options.seed, team.rank, team.size)
+    source = ActivationBatches(views, targets, size, options.seed, team.rank, team.size, options.augmentation)
     return source, SCALING, judged
 
 

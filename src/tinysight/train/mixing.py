@@ -21,7 +21,7 @@ def mix(
     """Apply mixup or cutmix, then random erasing, as far as the augmentation asks for them.
 
     Args:
-        images: uint8 ``(N, R, R, 3)``; erased in place, otherwise not modified.
+        images: uint8 ``(N, R, R, C)``, pictures or activations; erased in place, otherwise not modified.
         targets: float32 ``(N, C)``, each row sums to 1; not modified.
         augmentation: ``mixup``, ``cutmix`` and ``erasing`` count here.
         rng: where chance comes from.

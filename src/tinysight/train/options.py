@@ -120,13 +120,16 @@ def options_from_dict(fields: dict[str, Any]) -> Options:
         raise UsageError(f"the run's options are damaged: {error}") from None
 
 
-def usual_rate(alpha: float, optimizer: Optimizer, batch_size: int, from_scratch: bool = False) -> float:
+def usual_rate(alpha: float, optimizer: Optimizer, batch_size: int, mode: Mode = "all-layers") -> float:
     """Return the learning rate that suits a width, chosen by validation on photographs of flowers.
 
     It grows with the square root of the batch, as suits Adam (Malladi et al., arXiv 2205.10287); for SGD it is 30 times
     higher and grows in proportion (Goyal et al., arXiv 1706.02677).
     """
+    from_scratch = mode == "from-scratch"
     rate = 2e-3 if from_scratch else 4e-4 if alpha > WIDE_FROM else 1e-3
+    if mode == "last-blocks":
+        rate /= 4  # what they begin with is good already
     batch = 32 if alpha > WIDE_FROM and not from_scratch else 64
     if optimizer == "sgd":
         return 30 * rate * batch_size / batch

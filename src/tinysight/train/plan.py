@@ -26,6 +26,7 @@ class Plan:
         class_weights: whether a rare class counts as much as a common one.
         predict_resolution: side of the pictures that the new model takes; None: chosen on validation.
         device: what PyTorch computes on.
+        tensorboard: whether epochs are also written for TensorBoard.
 
     Raises:
         UsageError: values that do not fit each other.
@@ -43,6 +44,7 @@ class Plan:
     class_weights: bool = False
     predict_resolution: int | None = None
     device: str = "cpu"
+    tensorboard: bool = False
 
     def __post_init__(self) -> None:
         if self.mode not in get_args(Mode):

@@ -67,9 +67,9 @@ def model_name(plan: Plan) -> str:
 
 
 def learn_head(
-    material: Material, plan: Plan, tools: Tools, resolution: int | None = None
+    material: Material, plan: Plan, tools: Tools, resolution: int | None = None, *, refit: bool = True
 ) -> tuple[Head, NDArray[np.float32], NDArray[np.bool_], tuple[str, ...], Checkpoint]:
-    """Compute embeddings and fit a head.
+    """Compute embeddings and fit a head; ``refit`` as ``fit_head``.
 
     Returns:
         The head; embeddings float32 ``(N, 2, c)`` of all examples; which could be read; why others could not; the
@@ -92,6 +92,7 @@ def learn_head(
             len(material.dataset.classes),
             seed=plan.seed,
             class_weights=plan.class_weights,
+            refit=refit,
             progress=count,
         )
     return head, found.values, found.readable, found.reasons, backbone
