@@ -13,7 +13,7 @@ BANNED_CALLS = {"eval", "exec", "compile", "__import__", "extractall", "system",
 DOORS = {
     "PIL": ("preprocess/",),
     "keras": ("networks/keras",),
-    "torch": ("networks/torch",),
+    "torch": ("networks/torch", "train/board"),
     "sklearn": ("train/head",),
     "scipy": ("train/head",),
     "onnx": ("onnx_graph",),
