@@ -94,7 +94,7 @@ def measure(
         row = {
             "seed": seed,
             **{key: results[key] for key in ("float_top1", "top1", "images", "calibration_error", "resolution")},
-            **{key: results.get(key) for key in ("val_top1", "head_val_top1")},
+            **{key: results.get(key) for key in ("val_top1", "head_val_top1", "head_top1")},
             "wall_s": found["wall_s"],
             "seconds": found["seconds"],
         }

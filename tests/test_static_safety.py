@@ -16,7 +16,7 @@ DOORS = {
     "torch": ("networks/torch", "train/board"),
     "sklearn": ("train/head",),
     "scipy": ("train/head",),
-    "onnx": ("onnx_graph",),
+    "onnx": ("onnx_graph/",),
     "onnxruntime": ("engines/onnx",),
     "h5py": ("importers/keras_h5", "importers/hdf5", "export/keras_h5"),
     "requests": ("store/",),

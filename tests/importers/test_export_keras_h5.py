@@ -145,8 +145,10 @@ def test_the_verb(tmp_path, checkpoint_file, capfd):
     assert written == {
         "model": "mobilenet_v1_0.25_32",
         "format": "keras-h5",
+        "precision": "float32",
         "output": str(target),
         "bytes": target.stat().st_size,
+        "parity": None,
     }
     arrays = read_checkpoint(checkpoint_file).arrays
     assert [v.tobytes() for v in raw(target)[1].values()] == [a.tobytes() for a in arrays.values()]

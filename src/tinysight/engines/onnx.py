@@ -60,7 +60,8 @@ def import_onnxruntime() -> Any:
     return onnxruntime
 
 
-def _open_session(onnxruntime: Any, model: bytes, threads: int) -> Any:
+def open_session(onnxruntime: Any, model: bytes, threads: int) -> Any:
+    """Open a model's bytes on the processor, with as many threads for one run."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -99,7 +100,7 @@ class OnnxEngine:
         onnxruntime = import_onnxruntime()
         model = onnx_model(self.spec, checkpoint.arrays, self._value_range, features=True, batch=1)
         try:
-            self._session = _open_session(onnxruntime, model.SerializeToString(), self.threads)
+            self._session = open_session(onnxruntime, model.SerializeToString(), self.threads)
         except Exception as error:  # its exceptions have no common base of their own
             raise EngineError(f"ONNX Runtime does not open this network: {printable(str(error))}") from error
         self._features_shape = next(layer for layer in layers(self.spec) if layer.kind == "pool").input_shape

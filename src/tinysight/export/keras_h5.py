@@ -70,6 +70,20 @@ def _fill(root: Any, checkpoint: Checkpoint, where: str) -> None:
             group.create_dataset(weight_name, data=arrays[name].astype("<f4"))
 
 
+def keras_h5_bytes(checkpoint: Checkpoint, target: Path) -> bytes:
+    """Make what ``write_keras_h5`` writes to ``target``; errors as there."""
+    _check_fits(checkpoint.card, target)
+    try:
+        import h5py
+    except ImportError:
+        raise MissingExtraError("h5py", "h5") from None
+    # Made in memory: a full disk must not leave the library half-way through a file.
+    memory = io.BytesIO()
+    with h5py.File(memory, "w") as root:
+        _fill(root, checkpoint, printable(str(target)))
+    return memory.getvalue()
+
+
 def write_keras_h5(path: str | os.PathLike[str], checkpoint: Checkpoint) -> None:
     """Write the weights so that ``keras.applications.MobileNet(...).load_weights(path)`` reads them.
 
@@ -87,17 +101,8 @@ def write_keras_h5(path: str | os.PathLike[str], checkpoint: Checkpoint) -> None
         MissingExtraError: h5py is not installed.
     """
     target = Path(path)
-    _check_fits(checkpoint.card, target)
+    data = keras_h5_bytes(checkpoint, target)
     try:
-        import h5py
-    except ImportError:
-        raise MissingExtraError("h5py", "h5") from None
-    where = printable(str(target))
-    # Made in memory: a full disk must not leave the library half-way through a file.
-    memory = io.BytesIO()
-    with h5py.File(memory, "w") as root:
-        _fill(root, checkpoint, where)
-    try:
-        write_atomically(target, memory.getvalue())
+        write_atomically(target, data)
     except OSError as error:
-        raise CheckpointError(f"cannot write {where}: {error.strerror or error}") from error
+        raise CheckpointError(f"cannot write {printable(str(target))}: {error.strerror or error}") from error

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tinysight.checkpoint import Card, Checkpoint
 from tinysight.data import read_upright
 from tinysight.errors import UsageError
+from tinysight.evaluate.metrics import top_k_share
 from tinysight.models import make_probes
 from tinysight.networks.torch import Network, from_arrays
 from tinysight.preprocess import Recipe
@@ -120,9 +121,13 @@ def _start(
     width, facts = material.backbone.arrays["conv_pw_13_bn.gamma"].size, {}
     both = np.zeros((width + 1, classes), np.float32)
     if team.leads:
-        head, *_ = learn_head(material, plan, tools, options.resolution, refit=False)
+        head, values, readable, *_ = learn_head(material, plan, tools, options.resolution, refit=False)
         both[:-1], both[-1] = head.kernel, head.bias
         facts = {"head_val_top1": head.val_top1, "head_strength": head.strength}
+        test = material.split.of("test")
+        test = test[readable[test]]
+        if len(test):  # told, not used: what layers add to the head that they start with
+            facts["head_top1"] = top_k_share(values[test, 0] @ head.kernel + head.bias, material.labels[test], 1).value
     both = team.agree(both)
     arrays = {name: array for name, array in material.backbone.arrays.items() if not name.startswith("conv_preds")}
     arrays |= {"conv_preds.kernel": both[None, None, :-1], "conv_preds.bias": both[-1]}

@@ -1,0 +1,23 @@
+"""A file of another program, opened in that program's own runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Artefact(NamedTuple):
+    """What came out of an export, ready to be asked.
+
+    Args:
+        runtime: name and version of what runs it.
+        run: takes uint8 pictures ``(N, R, R, 3)`` prepared by the recipe, returns logits float32 ``(N, num_classes)``.
+        labels: the names that the file itself holds, in the order of its outputs; None where it holds none.
+    """
+
+    runtime: str
+    run: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+    labels: tuple[str, ...] | None

@@ -1,0 +1,123 @@
+"""ONNX: the graph of ``onnx_graph``, with the card in its metadata, opened in ONNX Runtime.
+
+Metadata are strings by key. ``tinysight.card`` is the whole card; those that begin with ``model_info`` are what OpenVINO's
+Model API looks for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinysight.checkpoint import Card, Checkpoint
+from tinysight.checkpoint.card import card_from_json
+from tinysight.engines.onnx import import_onnxruntime, open_session
+from tinysight.errors import EngineError, UsageError, printable
+from tinysight.export.artefact import Artefact
+from tinysight.export.options import ExportOptions
+from tinysight.onnx_graph import onnx_int8_model, onnx_model
+from tinysight.preprocess.scale import scale
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+CARD_KEY = "tinysight.card"
+PRECISION_KEY = "tinysight.precision"
+
+
+def onnx_bytes(checkpoint: Checkpoint, options: ExportOptions) -> bytes:
+    """Write a model as an ONNX file.
+
+    Args:
+        checkpoint: with a head, and the numbers that the precision needs.
+        options: how.
+
+    Raises:
+        UsageError: a model without a head, or more than 2 GiB.
+        CheckpointError: a model without float32 weights for float32 or float16.
+        MissingExtraError: the extra ``onnx`` is not installed.
+    """
+    card = checkpoint.card
+    spec, value_range = card.spec, card.recipe.value_range
+    if not spec.include_top:
+        raise UsageError(f"model {printable(card.name)} has no head, and an ONNX file of a classifier needs one")
+    common: dict[str, Any] = {"pixels": options.pixels, "batch": options.batch}
+    if options.precision == "int8":
+        if checkpoint.integers is None or checkpoint.integers.precision != "int8":
+            raise UsageError(f"model {printable(card.name)} holds no int8 numbers; tinysight quantize adds them")
+        model = onnx_int8_model(spec, checkpoint.integers, value_range, **common)
+    else:
+        arrays = checkpoint.float_arrays("an ONNX file in float32")
+        model = onnx_model(spec, arrays, value_range, half=options.precision == "float16", **common)
+    _describe(model, card, options)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def _describe(model: ModelProto, card: Card, options: ExportOptions) -> None:
+    properties = {CARD_KEY: card.to_json(), PRECISION_KEY: options.precision, **_model_api(card, options)}
+    for key, value in sorted(properties.items()):
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, value
+    model.doc_string = f"{card.name}: MobileNet v1, {card.source}; licence of the weights: {card.licence}"
+
+
+def _model_api(card: Card, options: ExportOptions) -> dict[str, str]:
+    """Return what OpenVINO's Model API reads; its pictures come from OpenCV, which has blue first."""
+    low, high = card.recipe.value_range
+    found = {
+        "model_type": "Classification",
+        "output_raw_scores": "True",
+        "resize_type": "crop",
+        "reverse_input_channels": "True",
+    }
+    if not options.pixels:
+        per_unit = 255 / (high - low)
+        found["scale_values"] = " ".join([repr(per_unit)] * 3)
+        found["mean_values"] = " ".join([repr(-low * per_unit)] * 3)
+    if card.labels is not None:
+        found["labels"] = " ".join("_".join(label.name.split()) or "_" for label in card.labels)
+    return {f"model_info {key}": value for key, value in found.items()}
+
+
+def open_onnx(data: bytes, threads: int = 1) -> Artefact:
+    """Open an ONNX file that ``onnx_bytes`` wrote in ONNX Runtime.
+
+    Args:
+        data: the file.
+        threads: for one picture.
+
+    Raises:
+        EngineError: ONNX Runtime does not open it, or it is none of ours.
+        MissingExtraError: the extra ``onnx`` is not installed.
+    """
+    onnxruntime = import_onnxruntime()
+    try:
+        session = open_session(onnxruntime, data, threads)
+        metadata = session.get_modelmeta().custom_metadata_map
+        card = card_from_json(metadata[CARD_KEY])
+    except Exception as error:  # its exceptions have no common base of their own
+        raise EngineError(f"ONNX Runtime does not open the file: {printable(str(error), 200)}") from error
+    pixels = session.get_inputs()[0].type == "tensor(uint8)"
+    batch = session.get_inputs()[0].shape[0]
+    size = batch if isinstance(batch, int) else 1
+
+    def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        values = images if pixels else scale(images, card.recipe.value_range)
+        return _in_batches(session, np.ascontiguousarray(values), size)
+
+    labels = None if card.labels is None else tuple(label.name for label in card.labels)
+    return Artefact(f"ONNX Runtime {onnxruntime.__version__}", run, labels)
+
+
+def _in_batches(session: Any, values: NDArray[Any], size: int) -> NDArray[np.float32]:
+    """Run pictures ``size`` at a time; the last batch is filled up with its last picture."""
+    answers = []
+    for start in range(0, len(values), size):
+        batch = values[start : start + size]
+        missing = size - len(batch)
+        if missing:
+            batch = np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)])
+        answers.append(session.run(["logits"], {"images": batch})[0][: size - missing])
+    return np.concatenate(answers)

@@ -1,0 +1,36 @@
+"""What can be chosen about an export."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from tinysight.errors import UsageError
+
+Precision = Literal["float32", "float16", "int8"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """How a model is written in another program's format.
+
+    Args:
+        precision: ``float32``; ``float16``: kernels are stored so, and computed with in float32; ``int8``: the model's
+            own integers.
+        pixels: whether the input is uint8 and scaled in the file, or float32 in the recipe's range.
+        batch: pictures in a run; None leaves it open.
+
+    Raises:
+        UsageError: an unknown precision, or a batch below 1.
+    """
+
+    precision: Precision = "float32"
+    pixels: bool = False
+    batch: int | None = 1
+
+    def __post_init__(self) -> None:
+        if self.precision not in get_args(Precision):
+            raise UsageError(f"precision must be one of {', '.join(get_args(Precision))}, received {self.precision!r}")
+        batch = self.batch
+        if batch is not None and (isinstance(batch, bool) or not isinstance(batch, int) or batch < 1):
+            raise UsageError(f"batch must be a whole number from 1 on, or None, received {batch!r}")

@@ -1,0 +1,184 @@
+"""The gate: an export is accepted when its own runtime gives the answers that we give.
+
+Two things are asked. Does the file compute what our engine in the same precision computes? A damaged weight, a swapped
+channel or a wrong padding shows there at once, on any picture. And how often is its first answer that of float32? That
+is the price of the precision, and needs pictures like those it will see.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinysight.agreement import same_answers, signal_to_noise_db
+from tinysight.checkpoint import Checkpoint
+from tinysight.engines import open_engine
+from tinysight.errors import GateError
+from tinysight.export.artefact import Artefact
+from tinysight.export.options import Precision
+from tinysight.labels import softmax
+from tinysight.quantize.synthetic import synthetic_pictures
+
+DRAWN = 12  # pictures beside the probes, where none are given
+TIMED = 15  # of each program, in turns
+# Of logits up to 16 in size; beyond that in proportion.
+LARGEST_DIFFERENCE: dict[Precision, float] = {"float32": 1e-4, "float16": 0.1}
+USUAL_SIZE = 16.0
+# int8 is compared in decibels: a sum that is rounded the other way moves a logit by a step, and that may happen.
+LEAST_DB = 35.0
+MIN_AGREEMENT: dict[Precision, float] = {"float32": 1.0, "float16": 0.99, "int8": 0.985}
+FEWEST = 200  # pictures by which an agreement is judged unless a limit is given
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """How an artefact compares with us.
+
+    Args:
+        runtime: what ran it.
+        precision: of the artefact.
+        pictures: how many were asked.
+        agreement: share of them with float32's first answer, 0..1; None where the model has no float32 numbers.
+        same_precision_agreement: share with our first answer in the same precision.
+        largest_logit: the size of our largest one.
+        largest_difference: between logits, to ours in the same precision.
+        signal_to_noise_db: of the logits against ours in the same precision, at most 200.
+        divergence: mean Kullback-Leibler divergence from our probabilities in the same precision, in nats.
+        bytes: of the file.
+        milliseconds: of one picture there, median, on one thread.
+        our_milliseconds: the same with our engine.
+        labels_equal: whether the file holds the card's labels in their order; None where the card has none.
+    """
+
+    runtime: str
+    precision: Precision
+    pictures: int
+    agreement: float | None
+    same_precision_agreement: float
+    largest_logit: float
+    largest_difference: float
+    signal_to_noise_db: float
+    divergence: float
+    bytes: int
+    milliseconds: float
+    our_milliseconds: float
+    labels_equal: bool | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as a dictionary that JSON can hold, and ``latency_ratio``: ours by theirs."""
+        return asdict(self) | {"latency_ratio": self.our_milliseconds / self.milliseconds}
+
+
+def usual_pictures(checkpoint: Checkpoint) -> NDArray[np.uint8]:
+    """Return the card's probes and drawn pictures, uint8 ``(N, R, R, 3)``: enough to see whether a file is ours."""
+    side = checkpoint.card.spec.resolution
+    probes = [probe.enlarged(side) for probe in checkpoint.card.probes]
+    return np.concatenate([*(one[None] for one in probes), synthetic_pictures(side, DRAWN)])
+
+
+def compare_with_ours(
+    checkpoint: Checkpoint, artefact: Artefact, precision: Precision, images: NDArray[np.uint8], size: int
+) -> Parity:
+    """Ask both.
+
+    Args:
+        checkpoint: the model, with the numbers of the precision.
+        artefact: the export, opened.
+        precision: it was written in.
+        images: uint8 ``(N, R, R, 3)``, prepared by the recipe; N >= 1.
+        size: of the file in bytes.
+
+    Raises:
+        EngineError: a failure in either engine.
+    """
+    ours = open_engine(checkpoint, precision="int8" if precision == "int8" else "float32", threads=1)
+
+    def run_ours(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        logits = ours.run(pictures).logits
+        assert logits is not None
+        return logits
+
+    wanted, found = _answers(run_ours, images), _answers(artefact.run, images)
+    exact = wanted
+    if precision == "int8" and checkpoint.arrays:
+        floats = open_engine(checkpoint, precision="float32", threads=1)
+        exact = np.concatenate([floats.run(image[None]).logits for image in images])  # type: ignore[misc]
+    theirs_ms, ours_ms = _times(artefact.run, run_ours, images)
+    labels = checkpoint.card.labels
+    return Parity(
+        artefact.runtime,
+        precision,
+        len(images),
+        same_answers(found, exact) if checkpoint.arrays else None,
+        same_answers(found, wanted),
+        float(np.abs(wanted).max()),
+        float(np.abs(found - wanted).max()),
+        signal_to_noise_db(found, wanted),
+        _divergence(wanted, found),
+        size,
+        theirs_ms,
+        ours_ms,
+        None if labels is None else artefact.labels == tuple(label.name for label in labels),
+    )
+
+
+def check(parity: Parity, min_agreement: float | None = None) -> None:
+    """Refuse an artefact that does not answer as we do.
+
+    Args:
+        parity: what was found.
+        min_agreement: share of first answers; None takes that of the precision, where there are 200 pictures.
+
+    Raises:
+        GateError: says which limit was missed, by how much.
+    """
+    where = f"{parity.runtime} on {parity.pictures} pictures"
+    if parity.labels_equal is False:
+        raise GateError(f"the file's labels are not the model's, or in another order, as {where} reads them")
+    if parity.precision == "int8":
+        if parity.signal_to_noise_db < LEAST_DB:
+            raise GateError(
+                f"logits differ from our int8 engine's: {parity.signal_to_noise_db:.1f} dB in {where}, "
+                f"at least {LEAST_DB:g} dB are wanted"
+            )
+    else:
+        limit = LARGEST_DIFFERENCE[parity.precision] * max(1.0, parity.largest_logit / USUAL_SIZE)
+        if not parity.largest_difference <= limit:
+            raise GateError(
+                f"logits differ from ours by up to {parity.largest_difference:.2g} in {where}, {limit:.2g} is allowed"
+            )
+    wanted = MIN_AGREEMENT[parity.precision] if min_agreement is None else min_agreement
+    judged = min_agreement is not None or parity.pictures >= FEWEST
+    if judged and parity.agreement is not None and parity.agreement < wanted:
+        raise GateError(f"{parity.agreement:.4f} of the first answers are float32's in {where}, {wanted} is wanted")
+
+
+def _answers(run: Callable[[NDArray[np.uint8]], NDArray[np.float32]], images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return np.concatenate([run(image[None]) for image in images])
+
+
+def _divergence(wanted: NDArray[np.float32], found: NDArray[np.float32]) -> float:
+    p, q = softmax(wanted), softmax(found)
+    return float((p * (np.log(np.maximum(p, 1e-300)) - np.log(np.maximum(q, 1e-300)))).sum(axis=1).mean())
+
+
+def _times(
+    theirs: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
+    ours: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
+    images: NDArray[np.uint8],
+) -> tuple[float, float]:
+    """Return the median milliseconds of one picture in both, which take turns."""
+    seconds: tuple[list[float], list[float]] = ([], [])
+    for number in range(TIMED):
+        picture = images[number % len(images)][None]
+        for run, times in zip((theirs, ours), seconds, strict=True):
+            begun = time.perf_counter()
+            run(picture)
+            times.append(time.perf_counter() - begun)
+    return 1e3 * median(seconds[0]), 1e3 * median(seconds[1])
