@@ -34,10 +34,11 @@ from tinysight.train.augment import Augmentation
 from tinysight.train.batches import Batch, Batches, Source
 from tinysight.train.crops import make_crops
 from tinysight.train.judging import Score, picture_scaling
-from tinysight.train.loop import Watch, fit
+from tinysight.train.loop import fit
 from tinysight.train.options import Options
 from tinysight.train.scratch import random_start
 from tinysight.train.team import Team
+from tinysight.train.watch import Watch
 
 CLASSES = 5
 BARE = "bare loop"

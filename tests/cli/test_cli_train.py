@@ -97,10 +97,46 @@ def test_one_class_is_refused_in_a_line_and_leaves_nothing(command, pictures, tm
     assert not list((tmp_path / "runs").iterdir())
 
 
-def test_an_unreadable_picture_is_named_and_the_others_are_used(command, pictures, capsys):
-    (pictures / "red" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
-    assert run(command) == 4
-    assert "broken.jpg" in capsys.readouterr().err
+@pytest.mark.parametrize("mode", [[], ["--fine-tune"], ["--last-blocks", "1"], ["--from-scratch"]])
+def test_unreadable_pictures_are_named_and_the_others_are_used(command, pictures, capsys, mode):
+    if mode:
+        pytest.importorskip("torch", reason="needs PyTorch (extra finetune)")
+        command += [*mode, "--resolution", "32", "--epochs", "1", "--batch-size", "8", "--predict-resolution", "32"]
+    if mode == ["--from-scratch"]:
+        del command[2:4]
+    broken = [f"broken{number}.jpg" for number in range(12)]  # so many that some are in each part
+    for name in broken:
+        (pictures / "red" / name).write_bytes(b"\xff\xd8\xff\xe0 no picture" + name.encode())
+    assert run([*command, "--json"]) == 4
+    printed = capsys.readouterr()
+    assert "broken" in printed.err
+    folder = Path(json.loads(printed.out)["run"])
+    named = json.loads((folder / "run.json").read_text())["unreadable"]
+    assert all(sum(name in line for line in named) == 1 for name in broken)
+    assert run(["train", "--resume", str(folder)]) == 4
+
+
+def test_a_start_that_knows_pictures_of_test_does_not_flatter_what_comes_of_it(command, tmp_path, capsys):
+    assert run(command) == 0
+    first = tmp_path / "runs" / "train-1" / "model.safetensors"
+    again = [*command[:3], str(first), *command[4:], "--split-seed", "5"]
+    assert run([*again, "--json"]) == 0
+    printed = capsys.readouterr()
+    assert "pictures of test taught the model to start from" in printed.err
+    learnt, second = (
+        set(read_checkpoint(tmp_path / "runs" / f"train-{number}" / "model.safetensors").card.trained_on.tolist())
+        for number in (1, 2)
+    )
+    assert learnt < second, "what the first run learnt from, the second knows as well"
+    assert json.loads(printed.out.splitlines()[-1])["results"]["images"] + len(second) == 42
+
+
+@pytest.mark.parametrize("option", [["--seed", "0"], ["--runs", "runs"], ["--full-precision"], ["--mixup", "0"]])
+def test_nothing_is_given_beside_resume(command, tmp_path, capsys, option):
+    assert run(command) == 0
+    capsys.readouterr()
+    assert run(["train", "--resume", str(tmp_path / "runs" / "train-1"), *option]) == 2
+    assert option[0].replace("--full", "--mixed") in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -114,6 +150,8 @@ def test_an_unreadable_picture_is_named_and_the_others_are_used(command, picture
         ["--resume", "nowhere"],
         ["--budget", "soon"],
         ["--budget", "5min", "--epochs", "3"],
+        ["--fine-tune", "--views", "3"],
+        ["--val-share", "0"],
     ],
 )
 def test_options_that_do_not_fit_are_refused(command, wrong, capsys, tmp_path):

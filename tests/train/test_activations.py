@@ -11,6 +11,7 @@ from tinysight.train.batches import Batches, prefetch
 
 torch = pytest.importorskip("torch", reason="needs PyTorch (extra finetune)")
 from tinysight.networks.torch import from_arrays  # noqa: E402
+from tinysight.train import activations  # noqa: E402
 from tinysight.train.activations import SCALING, ActivationBatches, activations_of, all_views, freeze  # noqa: E402
 from tinysight.train.judging import logits_of, picture_scaling  # noqa: E402
 
@@ -49,11 +50,11 @@ def test_in_bfloat16_they_are_nearly_the_same(network):
 
 
 @pytest.mark.parametrize(("batch_size", "indexes"), [(3, range(COUNT)), (64, range(COUNT)), (2, [1, 4, 6, 2, 5])])
-def test_rows_belong_to_their_pictures(network, batch_size, indexes):
+def test_rows_belong_to_their_pictures(network, batch_size, indexes, tmp_path):
     labels, indexes = np.arange(COUNT) % 4, np.array(indexes)
+    names = np.sort(indexes)
     batches = Batches(crops_of(COUNT), labels, indexes, 64, PLAIN, batch_size, 5, 4, 0.0, drop_last=False)
-    views, names, targets = all_views(freeze(network, False), batches, 3, PIXELS, 5, CPU)
-    assert names.tolist() == sorted(indexes.tolist())
+    views, targets = all_views(freeze(network, False), batches, names, 3, PIXELS, 5, CPU, tmp_path)
     assert views.shape[:2] == (3, len(indexes))
     np.testing.assert_array_equal(targets, np.eye(4)[labels[names]])
     alone = Batches(crops_of(COUNT), labels, indexes, 64, PLAIN, 1, 0, 4, 0.0)
@@ -64,9 +65,20 @@ def test_rows_belong_to_their_pictures(network, batch_size, indexes):
             assert np.abs(view[at] - expected).max() <= 1  # nothing happens to pictures here; sums may round
 
 
-def test_views_of_a_picture_differ(network):
+def test_what_is_too_large_for_memory_goes_into_a_file_without_a_name(network, tmp_path, monkeypatch):
+    batches = Batches(crops_of(3), np.arange(3), np.arange(3), 64, PLAIN, 2, 0, 4, drop_last=False)
+    given = (freeze(network, False), batches, np.arange(3), 2, PIXELS, 5, CPU, tmp_path)
+    in_memory, _ = all_views(*given)
+    monkeypatch.setattr(activations, "MEMORY_BYTES", 1000)
+    in_a_file, _ = all_views(*given)
+    assert isinstance(in_a_file, np.memmap)
+    np.testing.assert_array_equal(in_a_file, in_memory)
+    assert not list(tmp_path.iterdir())
+
+
+def test_views_of_a_picture_differ(network, tmp_path):
     batches = Batches(crops_of(3), np.arange(3), np.arange(3), 64, Augmentation(), 2, 0, 4, drop_last=False)
-    views, _, _ = all_views(freeze(network, False), batches, 3, PIXELS, 5, CPU)
+    views, _ = all_views(freeze(network, False), batches, np.arange(3), 3, PIXELS, 5, CPU, tmp_path)
     assert len({view[0].tobytes() for view in views}) == 3
 
 

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch", reason="needs PyTorch (extra finetune)")
 pytest.importorskip("tensorboard", reason="needs TensorBoard (extra tensorboard)")
 from tinysight.errors import MissingExtraError  # noqa: E402
 from tinysight.train.board import FOLDER, NAMES, open_board  # noqa: E402
-from tinysight.train.loop import Row  # noqa: E402
+from tinysight.train.watch import Row  # noqa: E402
 
 ROWS = [Row(epoch, 0.1 / epoch, 2.0 / epoch, 1 - 0.5 / epoch, 1.5 / epoch) for epoch in (1, 2, 3)]
 

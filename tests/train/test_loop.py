@@ -20,8 +20,9 @@ torch = pytest.importorskip("torch", reason="needs PyTorch (extra finetune)")
 from tinysight.networks.torch import from_arrays  # noqa: E402
 from tinysight.train.activations import SCALING, ActivationBatches, activations_of, freeze  # noqa: E402
 from tinysight.train.judging import Score, logits_of, picture_scaling, score  # noqa: E402
-from tinysight.train.loop import Watch, fit, soft_cross_entropy  # noqa: E402
+from tinysight.train.loop import fit, soft_cross_entropy  # noqa: E402
 from tinysight.train.team import Team  # noqa: E402
+from tinysight.train.watch import Watch  # noqa: E402
 
 SPEC = Spec(alpha=0.25, resolution=32, num_classes=3, dropout=0.3)
 ALONE = Team(0, 1, torch.device("cpu"))

@@ -26,13 +26,13 @@ def data(tmp_path) -> Path:
 
 
 def hash_of(folder, **fields) -> str:
-    return gather(Plan(str(folder), **fields), None).data_sha256
+    return gather(Plan(str(folder), model="m", **fields), None).data_sha256
 
 
 def test_one_class_is_refused_by_name(tmp_path):
     fill(tmp_path / "cat", 6, 0)
     with pytest.raises(UsageError, match="has one class, cat; at least two are needed"):
-        gather(Plan(str(tmp_path)), None)
+        gather(Plan(str(tmp_path), model="m"), None)
 
 
 def test_a_class_without_pictures_to_learn_from_is_named(data):
@@ -42,17 +42,17 @@ def test_a_class_without_pictures_to_learn_from_is_named(data):
     for name in ("cat", "dog"):
         shutil.rmtree(data / name)
     with pytest.raises(UsageError, match="no picture to learn from in class cow; tinysight doctor says why"):
-        gather(Plan(str(data)), None)
+        gather(Plan(str(data), model="m"), None)
 
 
 def test_a_class_whose_pictures_are_all_another_classes_too_is_named(data):
     shutil.copytree(data / "cat", data / "puma")
     with pytest.raises(UsageError, match=r"no picture to learn from in class (cat|puma)"):
-        gather(Plan(str(data)), None)
+        gather(Plan(str(data), model="m"), None)
 
 
 def test_each_part_has_its_pictures(data):
-    material = gather(Plan(str(data)), None)
+    material = gather(Plan(str(data), model="m"), None)
     parts = [material.split.of(part) for part in ("train", "val", "test")]
     assert sorted(index for part in parts for index in part.tolist()) == list(range(24))
     assert all(len(part) for part in parts)
@@ -86,15 +86,15 @@ def test_another_cut_changes_the_hash(data):
 
 
 def test_what_a_model_has_seen_are_the_pictures_it_learnt_and_was_chosen_from(data):
-    material = gather(Plan(str(data)), None)
+    material = gather(Plan(str(data), model="m"), None)
     learnt = len(material.split.of("train")) + len(material.split.of("val"))
     assert 0 < len(material.seen) <= 4 * learnt
-    other = gather(Plan(str(data), test_share=0.4), None)
+    other = gather(Plan(str(data), model="m", test_share=0.4), None)
     assert len(other.seen) < len(material.seen)
 
 
 def test_the_hash_of_a_start_is_that_of_its_numbers(data, make_checkpoint):
     hashes = {
-        gather(Plan(str(data)), make_checkpoint(seed, alpha=0.25, resolution=32)).backbone_sha256 for seed in (0, 0, 1)
+        gather(Plan(str(data), model="m"), make_checkpoint(seed, alpha=0.25, resolution=32)).backbone_sha256 for seed in (0, 0, 1)
     }
     assert len(hashes) == 2

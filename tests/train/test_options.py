@@ -30,7 +30,6 @@ def through_json(options: Options) -> Options:
         label_smoothing=st.floats(0, 1, exclude_max=True),
         average_decay=st.floats(0, 1, exclude_max=True),
         patience=st.integers(0, 100),
-        class_weights=st.booleans(),
         mixed_precision=st.booleans(),
         last_blocks=st.none() | st.integers(1, len(BLOCKS) - 1),
         views=st.integers(1, 100),

@@ -10,7 +10,7 @@ from tinysight.train.options import Options
 from tinysight.train.plan import Plan, plan_from_dict
 
 PLANS = [
-    Plan("flowers"),
+    Plan("flowers", model="mobilenet_v1_1.0_224"),
     Plan("flowers/table.csv", model="a.safetensors", predict_resolution=96, class_weights=True, seed=3),
     Plan("d", "last-blocks", "mobilenet_v1_1.0_224", options=Options(last_blocks=2, views=5), test_share=0.0),
     Plan("d", "all-layers", "m", options=Options(augmentation=Augmentation(randaugment=(2, 9))), device="cuda"),
@@ -31,13 +31,17 @@ def test_it_comes_back_from_json_as_it_was(plan):
         ({"options": Options()}, "mode head and options of training layers do not fit"),
         ({"test_share": 0.9}, "must leave pictures to learn from, received 0.9 and 0.1"),
         ({"test_share": -0.1}, "received -0.1 and 0.1"),
+        ({"model": None}, "mode head does not fit model None and alpha None"),
+        ({"alpha": 0.5}, "mode head does not fit model 'm' and alpha 0.5"),
+        ({"mode": "last-blocks", "options": Options()}, "mode last-blocks and last_blocks None do not fit"),
+        ({"mode": "all-layers", "options": Options(last_blocks=2)}, "mode all-layers and last_blocks 2 do not fit"),
         ({"val_share": 0}, "received 0.2 and 0"),
         ({"val_share": float("nan")}, "received 0.2 and nan"),
     ],
 )
 def test_what_does_not_fit_is_refused(fields, words):
     with pytest.raises(UsageError, match=words):
-        Plan("flowers", **fields)
+        Plan("flowers", **{"model": "m", **fields})
 
 
 @pytest.mark.parametrize(
@@ -49,8 +53,8 @@ def test_what_does_not_fit_is_refused(fields, words):
         7,
         {},
         {"options": None},
-        Plan("d").to_dict() | {"colour": 1},
-        Plan("d").to_dict() | {"test_share": "0.2"},
+        Plan("d", model="m").to_dict() | {"colour": 1},
+        Plan("d", model="m").to_dict() | {"test_share": "0.2"},
         PLANS[2].to_dict() | {"options": "all"},
         PLANS[2].to_dict() | {"options": {}},
     ],

@@ -24,7 +24,8 @@ from tinysight.train.augment import Augmentation
 from tinysight.train.batches import Batches
 from tinysight.train.crops import make_crops
 from tinysight.train.judging import logits_of, picture_scaling, score
-from tinysight.train.loop import Watch, fit
+from tinysight.train.loop import fit
+from tinysight.train.watch import Watch
 from tinysight.train.options import Options
 from tinysight.train.scratch import random_start
 from tinysight.train.team import joined
@@ -46,7 +47,7 @@ val = np.ascontiguousarray(images[:, 4:36, 4:36])
 saved = []
 with joined("cpu", rank, size, rank) as team:
     agreed = team.agree(np.full(3, rank + 7, np.float32))
-    team.wait()
+    team.agree(np.zeros(1, np.float32))
     network = from_arrays(spec, random_start(spec, 0), bn_momentum=0.2)
     judge = lambda n: score(logits_of(n, val, scaling, 0, team.device), labels)
     result = fit(network, batches, scaling, options, team, Watch(judge, saved.append))
@@ -106,7 +107,7 @@ def test_alone_nothing_has_to_be_agreed():
         assert team == Team(0, 1, torch.device("cpu")) and team.leads
         values, network = np.arange(3, dtype=np.float32), torch.nn.Linear(1, 1)
         assert team.agree(values) is values and team.wrapped(network) is network
-        team.wait()
+        team.agree(np.zeros(1, np.float32))
 
 
 @pytest.mark.parametrize("name", ["", "gpu", "CPU", "tpu", "cuda0", "cpu:x", "cpu:-1", " cpu", "auto:0"])

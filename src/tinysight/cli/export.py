@@ -32,7 +32,9 @@ def _batch(_context: click.Context, _option: click.Parameter, value: str) -> int
     if value == OPEN_BATCH:
         return None
     if not value.isdecimal() or len(value) > 6 or int(value) < 1:
-        raise UsageError(f"--batch must be a whole number from 1 on, or {OPEN_BATCH}, received {printable(value, 40)!r}")
+        raise UsageError(
+            f"--batch must be a whole number from 1 on, or {OPEN_BATCH}, received {printable(value, 40)!r}"
+        )
     return int(value)
 
 

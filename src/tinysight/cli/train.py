@@ -57,17 +57,25 @@ def command(
     if resume is not None:
         from tinysight.train.folder import read_record
 
-        if any(value not in (None, False) for value in choices.values()) or model is not None:
-            raise UsageError("--resume takes all settings from the run; give no others")
+        _refuse_others(("resume", "offline", "as_json"))
         record = read_record(resume)
         if record.get("status") == "done":
-            return _print(record, resume, (), as_json)
+            return _print(record, resume, tuple(record.get("unreadable", ())), as_json)
         return _run(plan_from_dict(record.get("plan")), runs, resume, settings(offline), as_json)
     from tinysight.cli.train_options import make_plan
 
     assert data is not None
     plan = make_plan(data, model, choices)
     return _run(plan, runs, None, settings(offline), as_json)
+
+
+def _refuse_others(allowed: tuple[str, ...]) -> None:
+    """Refuse options beside --resume, also those whose value is 0 or that only say what is usual."""
+    context = click.get_current_context()
+    for option in context.command.params:
+        name = str(option.name)
+        if name not in allowed and context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise UsageError(f"--resume takes all settings from the run; give no --{name.replace('_', '-')} beside it")
 
 
 def _run(plan: Plan, runs: Path, folder: Path | None, store: Settings, as_json: bool) -> int:
@@ -92,21 +100,29 @@ def _run_in_team(
     plan: Plan, runs: Path, folder: Path | None, backbone: Checkpoint | None, store: Settings, as_json: bool
 ) -> int:
     """Run as one of the processes that torchrun started."""
+    import json
+
     import numpy as np
 
     from tinysight.train.folder import new_folder
+    from tinysight.train.plan import plan_from_dict
     from tinysight.train.run import train
     from tinysight.train.team import joined
 
     rank, size, local = place_in_team()
     with joined(plan.device, rank, size, local) as team:
+        plan = plan_from_dict(json.loads(team.agree_text(json.dumps(plan.to_dict()))))  # each would choose by itself
         made = (folder or new_folder(runs)) if team.leads else None
         number = np.zeros(1, np.float32)
         if made is not None and folder is None:
             number[0] = float(made.name.rpartition("-")[2])
         number = team.agree(number)
         made = made or folder or runs / f"train-{int(number[0])}"
-        result = train(plan, made, backbone, _tools(store, as_json, quiet=not team.leads), team)
+        try:
+            result = train(plan, made, backbone, _tools(store, as_json, quiet=not team.leads), team)
+        except UsageError:
+            _remove_if_empty(made, new=folder is None and team.leads)
+            raise
         leads = team.leads
     return _print(result.record, made, result.unreadable, as_json) if leads else 0
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SHARE = click.FloatRange(0, 1, max_open=True)
 SIDE = click.IntRange(MIN_RESOLUTION, 1024)
-# No option has a default here: what is not given is None, so that --resume can see that nothing was.
+# No option has a default here: what is not given is None (flags: False), and what is usual depends on the others.
 OPTIONS = [
     click.option("--fine-tune", is_flag=True, help="Train all layers."),
     click.option("--last-blocks", type=click.IntRange(1, 12), metavar="K", help="Train only the last K of 13 blocks."),
@@ -84,24 +84,9 @@ def make_plan(data: str, model: str | None, choices: dict[str, Any]) -> Plan:
 
     if choices["budget"] is not None:
         return make_plan(data, *_within_budget(data, model, choices))
-    modes = {
-        "all-layers": choices["fine_tune"],
-        "last-blocks": choices["last_blocks"],
-        "from-scratch": choices["from_scratch"],
-    }
-    asked = [mode for mode, wanted in modes.items() if wanted]
-    if len(asked) > 1:
-        raise UsageError("--fine-tune, --last-blocks and --from-scratch exclude each other")
-    mode: Any = asked[0] if asked else "head"
-    if choices["tensorboard"] and importlib.util.find_spec("tensorboard") is None:
-        raise MissingExtraError("tensorboard", "tensorboard")
-    given = [name for name in FOR_LAYERS if choices[name] is not None]
-    if mode == "head" and given:
-        raise UsageError(f"--{given[0].replace('_', '-')} is for training layers; add --fine-tune or --last-blocks K")
-    if mode == "from-scratch" and model is not None:
-        raise UsageError("--from-scratch starts from random numbers; leave --model out")
-    if mode != "from-scratch" and choices["alpha"] is not None:
-        raise UsageError("--alpha is for --from-scratch; else it is the model's")
+    mode = _mode(choices)
+    _check_fits(mode, model, choices)
+    _check_packages(mode, choices)
     start = None if mode == "from-scratch" else model or DEFAULT_MODEL
     alpha = choices["alpha"] or 0.25 if mode == "from-scratch" else None
     seed = choices["seed"] or 0
@@ -122,8 +107,48 @@ def make_plan(data: str, model: str | None, choices: dict[str, Any]) -> Plan:
     )
 
 
+def _mode(choices: dict[str, Any]) -> Mode:
+    modes: dict[Mode, Any] = {
+        "all-layers": choices["fine_tune"],
+        "last-blocks": choices["last_blocks"],
+        "from-scratch": choices["from_scratch"],
+    }
+    asked = [mode for mode, wanted in modes.items() if wanted]
+    if len(asked) > 1:
+        raise UsageError("--fine-tune, --last-blocks and --from-scratch exclude each other")
+    return asked[0] if asked else "head"
+
+
+def _check_fits(mode: Mode, model: str | None, choices: dict[str, Any]) -> None:
+    """Refuse options that mean nothing in this mode."""
+    given = [name for name in FOR_LAYERS if choices[name] is not None]
+    if mode == "head" and given:
+        raise UsageError(f"--{given[0].replace('_', '-')} is for training layers; add --fine-tune or --last-blocks K")
+    if mode != "last-blocks" and choices["views"] is not None:
+        raise UsageError("--views is for --last-blocks K; else every epoch makes views of its own")
+    if mode == "from-scratch" and model is not None:
+        raise UsageError("--from-scratch starts from random numbers; leave --model out")
+    if mode != "from-scratch" and choices["alpha"] is not None:
+        raise UsageError("--alpha is for --from-scratch; else it is the model's")
+
+
+def _check_packages(mode: Mode, choices: dict[str, Any]) -> None:
+    """Say what is not installed before any picture is looked at.
+
+    Raises:
+        MissingExtraError: that.
+    """
+    needed = [("sklearn", "scikit-learn", "train")] if mode != "from-scratch" else []
+    needed += [("torch", "torch", "finetune")] if mode != "head" else []
+    needed += [("tensorboard", "tensorboard", "tensorboard")] if choices["tensorboard"] else []
+    for module, package, extra in needed:
+        if importlib.util.find_spec(module) is None:
+            raise MissingExtraError(package, extra)
+
+
 def _within_budget(data: str, model: str | None, choices: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return the model to start from and the choices, with mode, resolution and epochs that fit into the time."""
+    from tinysight.cli.options import place_in_team
     from tinysight.data import read_dataset
     from tinysight.train.budget import Candidate, candidates, choose, measure, parse_time
 
@@ -131,16 +156,26 @@ def _within_budget(data: str, model: str | None, choices: dict[str, Any]) -> tup
     given = [name for name in fixed if choices[name]]
     if given:
         raise UsageError(f"--budget chooses what --{given[0].replace('_', '-')} sets; give one of them")
+    if place_in_team()[1] > 1:
+        raise UsageError("--budget measures one process; give several of them --epochs and --resolution")
     seconds, name = parse_time(choices["budget"]), model or DEFAULT_MODEL
     shares = (choices[part] if choices[part] is not None else usual for part, usual in SHARES.items())
     pictures = max(1, round(len(read_dataset(data).examples) * (1 - sum(shares))))
     alpha = _alpha_of(name)
     head = Candidate("head", name, alpha, 224)
-    chosen, epochs = choose(seconds, pictures, candidates([(name, alpha)]), measure, head)
+    device, mixed = choices["device"] or "auto", choices["mixed_precision"]
+
+    def measured(way: Candidate) -> float:
+        fast = _gains(way.alpha, device) if mixed is None else mixed
+        return measure(way, choices["batch_size"] or 32, device=device, mixed_precision=fast)
+
+    chosen, epochs = choose(seconds, pictures, candidates([(name, alpha)]), measured, head)
     shown = f"{chosen.mode}, {chosen.resolution} px, {epochs} epochs" if epochs else "a head alone"
     click.echo(f"fits into {choices['budget']}: {shown}", err=True)
     changed = choices | {"budget": None}
-    if epochs:
+    if not epochs:
+        changed |= dict.fromkeys(FOR_LAYERS)  # of no use to a head
+    else:
         changed |= {"epochs": epochs, "resolution": chosen.resolution, "fine_tune": chosen.mode == "all-layers"}
         changed["last_blocks"] = LAST_BLOCKS if chosen.mode == "last-blocks" else None
     return chosen.model, changed

@@ -1,7 +1,7 @@
 """ONNX: the graph of ``onnx_graph``, with the card in its metadata, opened in ONNX Runtime.
 
-Metadata are strings by key. ``tinysight.card`` is the whole card; those that begin with ``model_info`` are what OpenVINO's
-Model API looks for.
+Metadata are strings by key. ``tinysight.card`` is the whole card; those that begin with ``model_info`` are what
+OpenVINO's Model API looks for.
 """
 
 from __future__ import annotations

@@ -108,7 +108,7 @@ def compare_with_ours(
     exact = wanted
     if precision == "int8" and checkpoint.arrays:
         floats = open_engine(checkpoint, precision="float32", threads=1)
-        exact = np.concatenate([floats.run(image[None]).logits for image in images])  # type: ignore[misc]
+        exact = np.concatenate([floats.run(image[None]).logits for image in images])
     theirs_ms, ours_ms = _times(artefact.run, run_ours, images)
     labels = checkpoint.card.labels
     return Parity(

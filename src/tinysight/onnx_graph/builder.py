@@ -62,12 +62,13 @@ class Graph:
         if features:
             last = next(layer for layer in layers(spec) if layer.kind == "pool")
             outputs.append(self.value("features", [count, *last.input_shape]))
-        return self.onnx.helper.make_model(
+        made: ModelProto = self.onnx.helper.make_model(
             self.onnx.helper.make_graph(self.nodes, spec.name, inputs, outputs, self.constants),
             producer_name="tinysight",
             ir_version=IR_VERSION,
             opset_imports=[self.onnx.helper.make_opsetid("", OPSET)],
         )
+        return made
 
 
 def new_graph(total_bytes: int, batch: int | None) -> Graph:

@@ -39,9 +39,7 @@ def _planes(graph: Graph, pixels: bool, value_range: tuple[float, float]) -> str
     return graph.add("Add", [scaled, graph.constant("lowest", low)], "in_range") if low else scaled
 
 
-def _network(
-    graph: Graph, spec: Spec, folded: Mapping[str, Folded], source: str, features: bool, half: bool
-) -> None:
+def _network(graph: Graph, spec: Spec, folded: Mapping[str, Folded], source: str, features: bool, half: bool) -> None:
     graph.constant("zero", 0)
     graph.constant("six", 6)
     for layer in layers(spec):

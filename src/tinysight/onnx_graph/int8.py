@@ -1,14 +1,14 @@
 """The network in int8 as quantize and dequantize nodes, with the scales and the rounding of our own engine.
 
-An activation is a whole number from 0 to 255 whose worth differs by channel (``checkpoint.integers``). The graph does not
-know that worth: every activation has scale 1, and what a unit is worth stands in the weights of the next layer, as it does
-in ours. So ``QuantizeLinear`` with scale 1 rounds to the nearest, halves to even, and cuts to 0..255, which is our own
-rule word for word, and ReLU6 is part of it.
+An activation is a whole number from 0 to 255 whose worth differs by channel (``checkpoint.integers``). The graph does
+not know that worth: every activation has scale 1, and what a unit is worth stands in the weights of the next layer, as
+it does in ours. So ``QuantizeLinear`` with scale 1 rounds to the nearest, halves to even, and cuts to 0..255, which is
+our own rule word for word, and ReLU6 is part of it.
 
 Pointwise layers carry int8 weights with a scale for each output and int32 biases, the pattern that runtimes replace by
-integer kernels. Stem and depthwise layers have 16-bit weights in ours, for which runtimes have no kernels: these few are
-float32, and so is what they compute between two activations. The head reads the mean in 32nds of a unit; its weights
-are int8 in the file and float32 in the runtime.
+integer kernels. Stem and depthwise layers have 16-bit weights in ours, for which runtimes have no kernels: these few
+are float32, and so is what they compute between two activations. The head reads the mean in 32nds of a unit; its
+weights are int8 in the file and float32 in the runtime.
 """
 
 from __future__ import annotations

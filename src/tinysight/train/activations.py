@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import os
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +14,8 @@ from numpy.typing import NDArray
 from tinysight.networks.torch import Network, folded, torch
 from tinysight.train.augment import Augmentation
 from tinysight.train.batches import Batch, Batches, prefetch
+from tinysight.train.chance import Purpose, stream
+from tinysight.train.crops import MEMORY_BYTES
 from tinysight.train.judging import BATCH, Scaling
 from tinysight.train.mixing import mix
 
@@ -79,50 +85,59 @@ class ActivationBatches:
 
     def batch(self, epoch: int, step: int) -> Batch:
         """Return one batch, a pure function of its number."""
-        chance = np.random.Generator(np.random.PCG64(np.random.SeedSequence(self._seed, spawn_key=(epoch,))))
+        chance = stream(self._seed, Purpose.VIEWS, epoch)
         order = chance.permutation(len(self._targets))
         views = chance.integers(0, len(self._views), len(self._targets))
         mine = order[step * self._together : (step + 1) * self._together][self._rank :: self._size]
         values, targets = self._views[views[mine], mine], self._targets[mine]
-        chance = np.random.Generator(
-            np.random.PCG64(np.random.SeedSequence(self._seed, spawn_key=(epoch, step, self._rank)))
-        )
+        chance = stream(self._seed, Purpose.ACTIVATION_MIXING, epoch, step, self._rank)
         return Batch(epoch, step, mine, *mix(values, targets, self._augmentation, chance))
 
 
 def all_views(
-    frozen: Network, batches: Batches, views: int, scaling: Scaling, last: int, device: torch.device
-) -> tuple[NDArray[np.uint8], NDArray[np.intp], NDArray[np.float32]]:
+    frozen: Network,
+    batches: Batches,
+    indexes: NDArray[np.intp],
+    views: int,
+    scaling: Scaling,
+    last: int,
+    device: torch.device,
+    folder: Path,
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Compute the activations of several augmented views of every picture.
 
     Args:
         frozen: as ``activations_of``.
         batches: of pictures, without ``drop_last`` and without mixing; epoch v is view v.
+        indexes: the pictures that the batches take, rising, ``(M,)``.
         views: how many.
         scaling: of the pictures.
         last: number of the first convolution that is not run.
         device: where the network is.
+        folder: where they go, into a file without a name, if they take more than 2 GiB.
 
     Returns:
-        uint8 ``(views, M, h, w, c)``; which picture each row is, ``(M,)``; their targets float32 ``(M, C)``.
+        uint8 ``(views, M, h, w, c)`` and targets float32 ``(M, C)``, in the order of the indexes.
+
+    Raises:
+        OSError: the folder is full or read-only.
     """
-    found: list[NDArray[np.uint8]] = []
-    order: list[NDArray[np.intp]] = []
-    targets: list[NDArray[np.float32]] = []
+    stacked = targets = None
     for batch in prefetch(batches, 0, 0, views):
-        found.append(activations_of(frozen, batch.images, scaling, last, device))
-        order.append(batch.indexes)
-        targets.append(batch.targets)
-    flat, numbers = np.concatenate(order), np.concatenate(targets)
-    pictures = len(flat) // views
-    names = np.sort(flat[:pictures])
-    stacked = np.empty((views, pictures, *found[0].shape[1:]), np.uint8)
-    place, start = {int(name): at for at, name in enumerate(names)}, 0
-    rows = np.empty((pictures, numbers.shape[1]), np.float32)
-    for part in found:
-        for row in part:
-            at = place[int(flat[start])]
-            stacked[start // pictures, at] = row
-            rows[at] = numbers[start]
-            start += 1
-    return stacked, names, rows
+        found = activations_of(frozen, batch.images, scaling, last, device)
+        if stacked is None or targets is None:
+            stacked = _room((views, len(indexes), *found.shape[1:]), folder)
+            targets = np.empty((len(indexes), batch.targets.shape[1]), np.float32)
+        places = np.searchsorted(indexes, batch.indexes)
+        stacked[batch.epoch, places], targets[places] = found, batch.targets
+    assert stacked is not None
+    assert targets is not None
+    return stacked, targets
+
+
+def _room(shape: tuple[int, ...], folder: Path) -> NDArray[np.uint8]:
+    if math.prod(shape) <= MEMORY_BYTES:
+        return np.empty(shape, np.uint8)
+    with tempfile.TemporaryFile(dir=folder, prefix=".tinysight.", suffix=".tmp") as file:
+        os.posix_fallocate(file.fileno(), 0, math.prod(shape)) if hasattr(os, "posix_fallocate") else None
+        return np.memmap(file, np.uint8, "w+", shape=shape)

@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 
 from tinysight.errors import UsageError
 from tinysight.train.augment import Augmentation, augment_one
+from tinysight.train.chance import Purpose, stream
 from tinysight.train.crops import Crops
 from tinysight.train.mixing import mix
-
-# What a stream of chance is for; streams of different purposes or places are independent.
-_ORDER, _PICTURE, _MIXING = 1, 2, 3
 
 
 class Batch(NamedTuple):
@@ -137,9 +135,9 @@ class Batches:
         indexes = self.indexes(epoch, step)
         images = np.empty((len(indexes), self._resolution, self._resolution, 3), np.uint8)
         for image, index in zip(images, indexes, strict=True):
-            rng = self._chance(_PICTURE, epoch, int(index))
+            rng = stream(self._seed, Purpose.PICTURE, epoch, int(index))
             image[:] = augment_one(self._crops[index], self._resolution, self._augmentation, rng)
-        rng = self._chance(_MIXING, epoch, step, self._rank)
+        rng = stream(self._seed, Purpose.MIXING, epoch, step, self._rank)
         images, targets = mix(images, self._targets(indexes), self._augmentation, rng)
         return Batch(epoch, step, indexes, images, targets)
 
@@ -147,7 +145,7 @@ class Batches:
         """Return which pictures a batch takes, ``(N,)``."""
         known, order = self._order_of
         if known != epoch:
-            order = self._chance(_ORDER, epoch).permutation(self._indexes)
+            order = stream(self._seed, Purpose.ORDER, epoch).permutation(self._indexes)
             self._order_of = epoch, order
         together = order[step * self._global_size : (step + 1) * self._global_size]
         return together[self._rank :: self._world_size]
@@ -156,10 +154,6 @@ class Batches:
         targets = np.full((len(indexes), self._num_classes), self._label_smoothing / self._num_classes, np.float32)
         targets[np.arange(len(indexes)), self._labels[indexes]] += np.float32(1 - self._label_smoothing)
         return targets
-
-    def _chance(self, *purpose: int) -> np.random.Generator:
-        # A spawn key, not more numbers behind the seed: SeedSequence([1]) and SeedSequence([1, 0]) are the same.
-        return np.random.Generator(np.random.PCG64(np.random.SeedSequence(self._seed, spawn_key=purpose)))
 
 
 def prefetch(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tinysight.errors import MissingExtraError
-from tinysight.train.loop import Row
+from tinysight.train.watch import Row
 
 FOLDER = "tensorboard"
 NAMES = {

@@ -93,26 +93,36 @@ def choose(
     return Choice(fallback, 0)
 
 
-def measure(way: Candidate, batch_size: int = 32, steps: int = 4) -> float:
+def measure(
+    way: Candidate, batch_size: int = 32, steps: int = 4, device: str = "cpu", mixed_precision: bool = False
+) -> float:
     """Return the seconds that one picture takes in training on this machine: the fastest of a few steps.
 
     The last blocks read activations that are computed once for three views, which counts as a third of their epochs.
+
+    Raises:
+        UsageError: a device that this machine does not have.
     """
     from tinysight.networks.torch import Network, torch
     from tinysight.spec import Spec
     from tinysight.train.loop import soft_cross_entropy
+    from tinysight.train.team import find_device
 
-    with torch.random.fork_rng([]):
-        network = Network(Spec(alpha=way.alpha, resolution=way.resolution, num_classes=10)).train()
+    place = find_device(device)
+    with torch.random.fork_rng([]), torch.autocast(place.type, torch.bfloat16, enabled=mixed_precision):
+        network = Network(Spec(alpha=way.alpha, resolution=way.resolution, num_classes=10)).train().to(place)
         first = 23 if way.mode == "last-blocks" else 0
-        images = torch.zeros(batch_size, 3, way.resolution, way.resolution).to(memory_format=torch.channels_last)
-        targets, times = torch.full((batch_size, 10), 0.1), []
+        images = torch.zeros(batch_size, 3, way.resolution, way.resolution, device=place)
+        images = images.to(memory_format=torch.channels_last)
+        targets, times = torch.full((batch_size, 10), 0.1, device=place), []
         with torch.no_grad():
             begun = time.perf_counter()
             values = network.features(images, 0, first)
             before = (time.perf_counter() - begun) / 3 if first else 0.0
         for _ in range(steps):
             begun = time.perf_counter()
-            soft_cross_entropy(network(values.clone(), first), targets).backward()  # type: ignore[no-untyped-call]
+            loss = soft_cross_entropy(network(values.clone(), first).float(), targets)
+            loss.backward()  # type: ignore[no-untyped-call]
+            float(loss)  # waits for the device
             times.append(time.perf_counter() - begun)
     return (min(times[1:]) + before) / batch_size

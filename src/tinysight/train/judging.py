@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tinysight.evaluate.calibration import fit_temperature, negative_log_likelihood
+from tinysight.evaluate.calibration import negative_log_likelihood
 from tinysight.networks.torch import Network, torch
+from tinysight.train.strength import careful_temperature
 
 BATCH = 8  # without gradients few pictures at a time are up to twice as fast: what they need stays in the caches
 
@@ -72,5 +73,5 @@ def logits_of(
 
 def score(logits: NDArray[np.float32], labels: NDArray[np.intp]) -> Score:
     """Return how good logits ``(N, C)`` are for labels ``(N,)``, divided by the temperature that suits them best."""
-    loss = negative_log_likelihood(logits, labels, fit_temperature(logits, labels))
+    loss = negative_log_likelihood(logits, labels, careful_temperature(logits.astype(np.float64), labels))
     return Score(float((logits.argmax(axis=1) == labels).mean()), loss)

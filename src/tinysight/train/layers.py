@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tinysight.checkpoint import Card, Checkpoint
 from tinysight.data import read_upright
-from tinysight.errors import UsageError
+from tinysight.errors import UsageError, printable
 from tinysight.evaluate.metrics import top_k_share
 from tinysight.models import make_probes
 from tinysight.networks.torch import Network, from_arrays
@@ -23,7 +23,7 @@ from tinysight.train.board import open_board
 from tinysight.train.crops import make_crops
 from tinysight.train.folder import SNAPSHOTS
 from tinysight.train.judging import Scaling, Score, logits_of, picture_scaling, score
-from tinysight.train.loop import Row, Trained, Watch, fit
+from tinysight.train.loop import fit
 from tinysight.train.material import Material, Prepared, card_for
 from tinysight.train.options import Options
 from tinysight.train.plan import Plan
@@ -32,6 +32,7 @@ from tinysight.train.scratch import random_start
 from tinysight.train.snapshots import read_newest, write_snapshot
 from tinysight.train.teaching import Count, Taught, Tools, learn_head, model_name, needs_floats, source_text
 from tinysight.train.team import Team
+from tinysight.train.watch import Row, Trained, Watch
 from tinysight.train.weights import Arrays
 
 CROP_SHARE = 1.25  # of the resolution: the shorter side that crops are taken from
@@ -46,13 +47,13 @@ def teach_layers(material: Material, plan: Plan, folder: Path, team: Team, tools
     """
     options = plan.options
     assert options is not None
-    card, arrays, facts = _start(material, plan, options, team, tools)
+    card, arrays, facts, reasons = _start(material, plan, options, team, tools)
     network = from_arrays(card.spec, arrays)
     scaling = picture_scaling(card.recipe.value_range)
     val = Prepared(material, "val", card.recipe)
     if not len(val.indexes):
         raise UsageError("training layers needs pictures to choose by; raise --val-share or give more pictures")
-    source, reads, judged = _batches(network, material, options, scaling, val.images, folder, team, tools)
+    source, reads, judged, unread = _batches(network, material, options, scaling, val.images, folder, team, tools)
     labels = material.labels
 
     def judge(candidate: Network) -> Score:
@@ -75,11 +76,14 @@ def teach_layers(material: Material, plan: Plan, folder: Path, team: Team, tools
         watch = Watch(
             judge,
             save=lambda snapshot: write_snapshot(folder / SNAPSHOTS, snapshot),
-            progress=lambda done, total, rate: pace.update(done, total, rate),
+            progress=pace.update,
             epoch=told,
         )
         trained = fit(network, source, reads, options, team, watch, weights=weights, resume=resume)
-    return _finished(trained, card, material, plan, facts, tools)
+    if not team.leads:
+        return Taught(Checkpoint(card, trained.arrays), facts, [], (), np.empty((0, 0), np.float32))
+    made = _finished(trained, card, material, plan, facts, tools)
+    return made._replace(unreadable=tuple(dict.fromkeys([*reasons, *unread, *made.unreadable])))
 
 
 class _Pace:
@@ -104,13 +108,14 @@ def _tell(rows: list[Row], options: Options, rate: float, tools: Tools) -> None:
 
 def _start(
     material: Material, plan: Plan, options: Options, team: Team, tools: Tools
-) -> tuple[Card, Arrays, dict[str, Any]]:
-    """Return the card and numbers to start from: a backbone with a fitted head, or random numbers."""
+) -> tuple[Card, Arrays, dict[str, Any], tuple[str, ...]]:
+    """Return card and numbers to start from (a backbone with a fitted head, or random), facts, unreadable pictures."""
     classes = len(material.dataset.classes)
     if material.backbone is None:
-        spec = Spec(alpha=plan.alpha or 1.0, resolution=options.resolution, num_classes=classes)
+        assert plan.alpha is not None
+        spec = Spec(alpha=plan.alpha, resolution=options.resolution, num_classes=classes)
         card = Card(model_name(plan), spec, Recipe(resolution=options.resolution), None, "", source_text(plan))
-        return card_for(material, card, card.name, card.source), random_start(spec, plan.seed), {}
+        return card_for(material, card, card.name, card.source), random_start(spec, plan.seed), {}, ()
     needs_floats(material.backbone, plan)
     old = material.backbone.card
     spec = replace(old.spec, resolution=options.resolution, num_classes=classes, include_top=True)
@@ -119,9 +124,10 @@ def _start(
         material, replace(old, spec=spec, recipe=recipe, labels=None, probes=()), model_name(plan), source_text(plan)
     )
     width, facts = material.backbone.arrays["conv_pw_13_bn.gamma"].size, {}
+    reasons: tuple[str, ...] = ()
     both = np.zeros((width + 1, classes), np.float32)
     if team.leads:
-        head, values, readable, *_ = learn_head(material, plan, tools, options.resolution, refit=False)
+        head, values, readable, reasons, _ = learn_head(material, plan, tools, options.resolution, refit=False)
         both[:-1], both[-1] = head.kernel, head.bias
         facts = {"head_val_top1": head.val_top1, "head_strength": head.strength}
         test = material.split.of("test")
@@ -131,7 +137,7 @@ def _start(
     both = team.agree(both)
     arrays = {name: array for name, array in material.backbone.arrays.items() if not name.startswith("conv_preds")}
     arrays |= {"conv_preds.kernel": both[None, None, :-1], "conv_preds.bias": both[-1]}
-    return card, arrays, facts
+    return card, arrays, facts, reasons
 
 
 def _batches(
@@ -143,14 +149,21 @@ def _batches(
     folder: Path,
     team: Team,
     tools: Tools,
-) -> tuple[Source, Scaling, NDArray[np.uint8]]:
-    """Return where batches come from, how they are scaled, and validation as the first trained convolution reads it."""
+) -> tuple[Source, Scaling, NDArray[np.uint8], tuple[str, ...]]:
+    """Return where batches come from, how they are scaled, and validation as the first trained convolution reads it;
+    and which pictures cannot be read."""
     train = material.split.of("train")
     with tools.stage("Reading the pictures"):
         pictures = read_upright(material.paths(train), round(options.resolution * CROP_SHARE))
         crops = make_crops(pictures, len(train), folder=folder)
-    usable = np.flatnonzero(crops.readable)
-    size = max(1, options.batch_size // team.size)
+    usable, unread = np.flatnonzero(crops.readable), tuple(str(error) for error in crops.errors.values())
+    _check_classes(material, train[usable])
+    size = options.batch_size // team.size
+    if options.batch_size % team.size or size < 2:
+        raise UsageError(
+            f"the batch must give each of {team.size} processes as many pictures, at least 2; received batch_size "
+            f"{options.batch_size}"
+        )
     common = (crops, material.labels[train], usable, options.resolution)
     rest = {"num_classes": len(material.dataset.classes), "label_smoothing": options.label_smoothing}
     if options.last_blocks is None:
@@ -163,16 +176,24 @@ def _batches(
             world_size=team.size,
             **rest,  # type: ignore[arg-type]
         )
-        return batches, scaling, val
+        return batches, scaling, val, unread
     network.to(team.device)
     plain = replace(options.augmentation, mixup=0.0, cutmix=0.0)
     batches = Batches(*common, plain, 64, options.seed, drop_last=False, **rest)  # type: ignore[arg-type]
     last, frozen = options.first_trained, freeze(network, options.mixed_precision)
     with tools.stage("Computing activations"):
-        views, _, targets = all_views(frozen, batches, options.views, scaling, last, team.device)
-        judged = activations_of(frozen, val, scaling, last, team.device)
+        views, targets = all_views(frozen, batches, usable, options.views, scaling, last, team.device, folder)
+        judged = activations_of(frozen, val if team.leads else val[:1], scaling, last, team.device)
     source = ActivationBatches(views, targets, size, options.seed, team.rank, team.size, options.augmentation)
-    return source, SCALING, judged
+    return source, SCALING, judged, unread
+
+
+def _check_classes(material: Material, usable: NDArray[np.intp]) -> None:
+    """Refuse a class of which no picture to learn from can be read."""
+    classes = material.dataset.classes
+    empty = np.flatnonzero(np.bincount(material.labels[usable], minlength=len(classes)) == 0)
+    if len(empty):
+        raise UsageError(f"no picture to learn from can be read in class {printable(classes[empty[0]], 60)}")
 
 
 def _class_weights(material: Material) -> NDArray[np.float32]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,38 +22,8 @@ from tinysight.train.options import Options
 from tinysight.train.schedule import learning_rate
 from tinysight.train.snapshots import Snapshot
 from tinysight.train.team import Team
+from tinysight.train.watch import Row, Trained, Watch
 from tinysight.train.weights import Arrays, Average, live_arrays, load_live, make_optimizer
-
-SNAPSHOT_SECONDS = 30.0
-
-
-class Row(NamedTuple):
-    """One epoch: ``learning_rate`` of its last step, mean loss and share named right in training (of its augmented
-    pictures), and the average's score on validation."""
-
-    epoch: int
-    learning_rate: float
-    train_loss: float
-    val_top1: float
-    val_loss: float
-
-
-@dataclass
-class Watch:
-    """What the loop tells the outside while it runs.
-
-    Args:
-        judge: scores a network on validation pictures.
-        save: keeps a snapshot; called by the leader only.
-        progress: called with steps done, steps in all, and pictures a second.
-        epoch: called with all rows so far after each epoch.
-    """
-
-    judge: Callable[[Network], Score]
-    save: Callable[[Snapshot], None] | None = None
-    progress: Callable[[int, int, float], None] | None = None
-    epoch: Callable[[list[Row]], None] | None = None
-    snapshot_seconds: float = SNAPSHOT_SECONDS
 
 
 @dataclass
@@ -92,14 +61,6 @@ class _Run:
         self.rows = [Row(*row) for row in facts["rows"]]
         self.best = None if facts["best"] is None else Score(*facts["best"])
         self.best_arrays = {name[5:]: a for name, a in snapshot.arrays.items() if name.startswith("best.")}
-
-
-class Trained(NamedTuple):
-    """The best average: its arrays under our names, its score, and all epochs."""
-
-    arrays: Arrays
-    score: Score
-    rows: list[Row]
 
 
 def fit(
@@ -175,7 +136,7 @@ def _epochs(
     first_epoch, first_step = divmod(run.step, per_epoch)
     if _is_over(run, options) or run.step >= steps:
         return
-    with contextlib.closing(_ahead(source, first_epoch, first_step, options.epochs)) as batches:
+    with contextlib.closing(prefetch(source, first_epoch, first_step, options.epochs)) as batches:
         saved = started = time.monotonic()
         begun, pictures = run.step, 0
         try:
@@ -201,10 +162,6 @@ def _epochs(
             if run.step > begun and run.is_between_steps:  # else the last snapshot is the one to go on from
                 _save(run, team, watch)
             raise
-
-
-def _ahead(source: Source, epoch: int, step: int, epochs: int) -> Generator[Batch, None, None]:
-    return prefetch(source, epoch, step, epochs)
 
 
 def _save(run: _Run, team: Team, watch: Watch) -> float:

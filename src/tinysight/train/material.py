@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinysight.checkpoint import Card, Checkpoint, arrays_sha256
-from tinysight.checkpoint.card import seen_pictures
+from tinysight.checkpoint.card import SEEN_BYTES, seen_pictures
 from tinysight.data import Dataset, Part, Split, hash_contents, read_dataset, read_images, split_dataset
+from tinysight.data.dataset import PARTS
 from tinysight.errors import ImageError, UsageError, printable
+from tinysight.evaluate.seen import unseen
 from tinysight.preprocess import Recipe
 from tinysight.train.plan import Plan
 
@@ -30,12 +32,14 @@ class Material:
         contents: SHA-256 of each file.
         split: which is for what.
         backbone: the model to start from; None from scratch.
+        known_before: pictures held out by this split that the backbone had learnt from; they are in train.
     """
 
     dataset: Dataset
     contents: Sequence[bytes]
     split: Split
     backbone: Checkpoint | None
+    known_before: int = 0
 
     @property
     def labels(self) -> NDArray[np.intp]:
@@ -44,8 +48,11 @@ class Material:
 
     @property
     def seen(self) -> bytes:
-        """``Card.seen`` of a model that learnt from train and was chosen by val."""
-        return seen_pictures(self.contents[i] for part in ("train", "val") for i in self.split.of(part))
+        """``Card.seen`` of a model that learnt from train and was chosen by val, and of what it started from."""
+        own = [self.contents[i] for part in ("train", "val") for i in self.split.of(part)]
+        before = None if self.backbone is None else self.backbone.card.trained_on
+        earlier = [] if before is None else [int(prefix).to_bytes(SEEN_BYTES, "big") for prefix in before]
+        return seen_pictures([*own, *earlier])
 
     def paths(self, indexes: NDArray[np.intp]) -> list[Path]:
         """Return the files of some examples."""
@@ -53,10 +60,18 @@ class Material:
 
     @property
     def data_sha256(self) -> str:
-        """Hash over content, label and part of every picture: equal where a run would learn the same."""
+        """Hash over content, label and part of every picture, whatever the files are called."""
         digest = hashlib.sha256("\n".join(self.dataset.classes).encode())
         for row in sorted(zip(self.contents, self.labels.tolist(), self.split.parts.tolist(), strict=True)):
             digest.update(f"{row[0].hex()} {row[1]} {row[2]}\n".encode())
+        return digest.hexdigest()
+
+    @property
+    def order_sha256(self) -> str:
+        """Hash over the same in the order of the examples, by which batches and augmentation count pictures."""
+        digest = hashlib.sha256()
+        for content, label, part in zip(self.contents, self.labels.tolist(), self.split.parts.tolist(), strict=True):
+            digest.update(f"{content.hex()} {label} {part}\n".encode())
         return digest.hexdigest()
 
     @property
@@ -79,6 +94,8 @@ def gather(plan: Plan, backbone: Checkpoint | None) -> Material:
         )
     contents = hash_contents([example.path for example in dataset.examples])
     split = split_dataset(dataset, contents, test_share=plan.test_share, val_share=plan.val_share, seed=plan.split_seed)
+    known = _taught_before(split, contents, backbone)
+    split.parts[known] = PARTS.index("train")
     counts = np.bincount(dataset.labels[split.of("train")], minlength=len(dataset.classes))
     if not counts.all():
         missing = [printable(dataset.classes[index], 60) for index in np.flatnonzero(counts == 0)[:5]]
@@ -86,14 +103,23 @@ def gather(plan: Plan, backbone: Checkpoint | None) -> Material:
             f"no picture to learn from in class {', '.join(missing)}; tinysight doctor says why, and how many "
             "pictures each class has"
         )
-    return Material(dataset, contents, split, backbone)
+    return Material(dataset, contents, split, backbone, len(known))
+
+
+def _taught_before(split: Split, contents: Sequence[bytes], backbone: Checkpoint | None) -> NDArray[np.intp]:
+    """Return which pictures of test the backbone learnt from: they would flatter whatever starts from it."""
+    test = split.of("test")
+    if backbone is None or backbone.card.trained_on is None:
+        return test[:0]
+    return test[~unseen([contents[index] for index in test.tolist()], backbone.card.trained_on)]
 
 
 def at_resolution(model: Checkpoint, resolution: int) -> Checkpoint:
-    """Return a float32 model for pictures of another size; its weights are the same, probes are left out."""
+    """Return a model for pictures of another size; its numbers are the same, probes are left out."""
     card = model.card
     spec, recipe = replace(card.spec, resolution=resolution), replace(card.recipe, resolution=resolution)
-    return Checkpoint(replace(card, spec=spec, recipe=recipe, probes=()), model.arrays)
+    integers = None if model.arrays or model.integers is None else replace(model.integers, probe_outputs=None)
+    return Checkpoint(replace(card, spec=spec, recipe=recipe, probes=()), model.arrays, integers)
 
 
 class Prepared:

@@ -50,7 +50,7 @@ def mixup(
     """Blend each picture with its partner (Zhang et al. 2018, arXiv 1710.09412).
 
     Args:
-        images: uint8 ``(N, R, R, 3)``; not modified.
+        images: uint8 ``(N, R, R, C)``; not modified.
         partners: index of each picture's partner, ``(N,)``.
         shares: of the picture itself, 0..1, ``(N,)``; the partner has the rest.
 
@@ -71,7 +71,7 @@ def cutmix(
     """Replace a rectangle of each picture by its partner's (Yun et al. 2019, arXiv 1905.04899).
 
     Args:
-        images: uint8 ``(N, R, R, 3)``; not modified.
+        images: uint8 ``(N, R, R, C)``; not modified.
         partners: index of each picture's partner, ``(N,)``.
         shares: of the picture's own area, 0..1, ``(N,)``, before the border cuts the rectangle.
         rng: where the centres of the rectangles come from.

@@ -32,7 +32,6 @@ class Options:
         label_smoothing: share of each target spread over all classes, 0 to below 1.
         average_decay: of the moving average of the weights, which is what is kept; 0 keeps the weights themselves.
         patience: epochs without a better average on validation after which training ends; 0 never ends it early.
-        class_weights: whether a rare class counts as much as a common one.
         mixed_precision: whether convolutions run in bfloat16 (float16 on older GPUs).
         last_blocks: train only so many blocks at the end, on activations that are computed once; None trains all.
         views: how many differently augmented activations of each picture are computed for ``last_blocks``.
@@ -53,7 +52,6 @@ class Options:
     label_smoothing: float = 0.1
     average_decay: float = 0.99
     patience: int = 0
-    class_weights: bool = False
     mixed_precision: bool = False
     last_blocks: int | None = None
     views: int = 3

@@ -51,6 +51,11 @@ class Plan:
             raise UsageError(f"mode must be one of {', '.join(get_args(Mode))}, received {self.mode!r}")
         if (self.mode == "head") != (self.options is None):
             raise UsageError(f"mode {self.mode} and options of training layers do not fit each other")
+        options = self.options
+        if options is not None and (self.mode == "last-blocks") != (options.last_blocks is not None):
+            raise UsageError(f"mode {self.mode} and last_blocks {options.last_blocks} do not fit each other")
+        if (self.mode == "from-scratch") != (self.model is None) or (self.model is None) != (self.alpha is not None):
+            raise UsageError(f"mode {self.mode} does not fit model {self.model!r} and alpha {self.alpha}")
         if not (self.test_share >= 0 and self.val_share > 0 and self.test_share + self.val_share < 1):
             raise UsageError(
                 "the shares of test and validation must leave pictures to learn from, received "

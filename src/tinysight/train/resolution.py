@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 from tinysight.checkpoint import Card, Checkpoint
 from tinysight.data.threads import in_order
 from tinysight.engines import Output, open_engine
-from tinysight.evaluate.calibration import fit_temperature
+from tinysight.evaluate.calibration import negative_log_likelihood
 from tinysight.train.embeddings import embedding_precision
 from tinysight.train.material import Material, Prepared, at_resolution
+from tinysight.train.strength import careful_temperature
 
 HIGHER = (1.0, 1.2, 1.4, 1.6)  # times the training resolution
 HIGHER_LAST_BLOCKS = (1.0, 1.2)  # the blocks before have not seen larger things, and know their size from before
 STEP_PX = 32
+NEARLY = 1.02  # times the best loss: a larger picture costs time whenever it is predicted, and has to be worth it
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -59,39 +61,34 @@ def candidates(resolution: int, times: Sequence[float] = HIGHER) -> list[int]:
 def choose_resolution(model: Checkpoint, material: Material, sides: Sequence[int]) -> Chosen:
     """Ask a trained model at several resolutions, and take the smallest that is about as good as the best.
 
-    About as good means that the mean loss is no more than one standard error of the pictures' differences higher
-    (Breiman et al. 1984, section 3.4.3): a larger picture costs time whenever it is predicted, luck does not.
-
     Args:
         model: in float32, as trained.
         material: whose validation pictures choose; at least one can be read.
         sides: to try, in pixels, rising.
     """
-    tried, losses, found = [], [], []
+    tried, found = [], []
     for side in sides:
         one = at_resolution(model, side)
         seen = Prepared(material, "val", one.card.recipe)
         output, labels = _outputs(one, seen.images), material.labels[seen.indexes]
         assert output.logits is not None
-        temperature = fit_temperature(output.logits, labels)
-        scaled = output.logits.astype(np.float64) / temperature
-        losses.append(_losses(scaled, labels))
-        top1 = float((scaled.argmax(axis=1) == labels).mean())
-        tried.append({"resolution": side, "top1": top1, "loss": float(losses[-1].mean()), "temperature": temperature})
+        temperature = careful_temperature(output.logits.astype(np.float64), labels)
+        loss = negative_log_likelihood(output.logits, labels, temperature)
+        top1 = float((output.logits.argmax(axis=1) == labels).mean())
+        tried.append({"resolution": side, "top1": top1, "loss": loss, "temperature": temperature})
         found.append((output.embedding, seen.unreadable))
-    place = smallest_good(losses)
+    place = smallest_good([float(one["loss"]) for one in tried])
     best = tried[place]
     return Chosen(int(sides[place]), float(best["temperature"]), float(best["top1"]), tried, *found[place])
 
 
-def smallest_good(losses: Sequence[NDArray[np.float64]]) -> int:
-    """Return the first of several ways whose losses, each ``(N,)``, are within one standard error of the best's."""
-    best = min(losses, key=lambda one: float(one.mean()))
-    for place, one in enumerate(losses):
-        worse = one - best
-        if worse.mean() <= worse.std() / np.sqrt(len(worse)):
-            return place
-    raise AssertionError("the best is as good as itself")
+def smallest_good(losses: Sequence[float]) -> int:
+    """Return the first of several ways whose loss is at most 2 % above the best.
+
+    >>> smallest_good([0.38, 0.352, 0.35])
+    1
+    """
+    return next(place for place, loss in enumerate(losses) if loss <= NEARLY * min(losses))
 
 
 def divided(model: Checkpoint, chosen: Chosen) -> tuple[Card, dict[str, NDArray[np.float32]]]:
@@ -109,9 +106,3 @@ def _outputs(model: Checkpoint, images: NDArray[np.uint8]) -> Output:
     logits = [answer.logits for answer in answers if answer.logits is not None]
     pooled = [answer.embedding[:, None, None] for answer in answers]  # the map itself is not needed any more
     return Output(np.concatenate(logits), np.concatenate(pooled))
-
-
-def _losses(logits: NDArray[np.float64], labels: NDArray[np.intp]) -> NDArray[np.float64]:
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    losses: NDArray[np.float64] = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(labels)), labels]
-    return losses

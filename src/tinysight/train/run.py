@@ -60,9 +60,12 @@ def train(plan: Plan, folder: Path, backbone: Checkpoint | None, tools: Tools, t
     tools, seconds = timed(tools)
     with tools.stage("Checking the pictures"):
         material = gather(plan, backbone)
-    record = _record(plan, material)
+    record = _record(plan, material, team)
     if leads:
-        _begin(folder, record)
+        _begin(folder, record, tools)
+    _check_same_pictures(material, team)
+    if material.known_before:
+        tools.say(f"{material.known_before} pictures of test taught the model to start from; they are in train")
     for line in material.split.reasons[:5]:
         tools.say(f"left out: {printable(line, 300)}")
     if len(material.split.reasons) > 5:
@@ -75,10 +78,11 @@ def train(plan: Plan, folder: Path, backbone: Checkpoint | None, tools: Tools, t
     model = _with_int8(taught, material, tools)
     write_checkpoint(folder / files.MODEL, model)
     results = _measure(model, taught, material, folder, plan, tools)
-    record |= {"status": "done", "results": results, "seconds": seconds}
+    unreadable = tuple(dict.fromkeys([*taught.unreadable, *results.pop("unreadable", ())]))
+    record |= {"status": "done", "results": results, "unreadable": list(unreadable), "seconds": seconds}
     files.write_record(folder, record)
     shutil.rmtree(folder / files.SNAPSHOTS, ignore_errors=True)
-    return Result(record, taught.unreadable)
+    return Result(record, unreadable)
 
 
 def _teach(material: Material, plan: Plan, folder: Path, tools: Tools, team: Any) -> Taught:
@@ -93,7 +97,12 @@ def _teach(material: Material, plan: Plan, folder: Path, tools: Tools, team: Any
         return teach_layers(material, plan, folder, alone, tools)
 
 
-def _record(plan: Plan, material: Material) -> dict[str, Any]:
+def _check_same_pictures(material: Material, team: Any) -> None:
+    if team is not None and team.agree_text(material.order_sha256) != material.order_sha256:
+        raise UsageError("the processes see different pictures; give all of them the same files at the same path")
+
+
+def _record(plan: Plan, material: Material, team: Any) -> dict[str, Any]:
     versions: dict[str, str | None] = {}
     for package in PACKAGES:
         try:
@@ -108,18 +117,31 @@ def _record(plan: Plan, material: Material) -> dict[str, Any]:
         "pictures": {part: len(parts.of(part)) for part in ("train", "val", "test")},
         "left_out": len(material.split.parts) - sum(len(parts.of(part)) for part in ("train", "val", "test")),
         "data_sha256": material.data_sha256,
+        "order_sha256": material.order_sha256,
         "backbone_sha256": material.backbone_sha256,
+        "processes": 1 if team is None else team.size,
         "versions": {"python": platform.python_version(), **versions},
     }
 
 
-def _begin(folder: Path, record: dict[str, Any]) -> None:
-    """Write the record, or see that a run which goes on has the same data and start."""
+SAME = {
+    "data_sha256": "the pictures",
+    "order_sha256": "the names of the pictures",
+    "backbone_sha256": "the model it started from",
+    "processes": "the number of processes",
+}
+
+
+def _begin(folder: Path, record: dict[str, Any], tools: Tools) -> None:
+    """Write the record, or see that a run which goes on has the same data, start and processes."""
     if (folder / files.RECORD).exists():
         before = files.read_record(folder)
-        for key, what in (("data_sha256", "the pictures"), ("backbone_sha256", "the model it started from")):
+        for key, what in SAME.items():
             if before.get(key) != record[key]:
                 raise UsageError(f"{what} changed since {printable(str(folder))} began; start a new run")
+        if before.get("versions") != record["versions"]:
+            tools.say("packages changed since the run began, so that its bytes may differ from an unbroken run's")
+            record["versions"] = before.get("versions")
     files.write_record(folder, record)
     (folder / files.SNAPSHOTS).mkdir(exist_ok=True)
 
@@ -145,6 +167,7 @@ def _measure(
     classifier = Classifier(model)
     evaluation = _evaluated(classifier, material, test, tools)
     results |= _figures(evaluation)
+    results["unreadable"] = evaluation.unreadable
     results["precision"] = classifier.engine.precision
     if "float_top1" not in results:
         floats = _evaluated(Classifier(model, precision="float32"), material, test, tools)

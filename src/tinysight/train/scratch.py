@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinysight.spec import Spec, array_shapes
+from tinysight.train.chance import Purpose, stream
 
 
 def random_start(spec: Spec, seed: int) -> dict[str, NDArray[np.float32]]:
@@ -18,7 +19,7 @@ def random_start(spec: Spec, seed: int) -> dict[str, NDArray[np.float32]]:
     Returns:
         float32 by name, as ``spec.array_shapes`` lists them.
     """
-    chance = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(4,)))
+    chance = stream(seed, Purpose.START)
     arrays = {}
     for name, shape in array_shapes(spec).items():
         if name.endswith("kernel"):

@@ -32,7 +32,6 @@ class Tools:
         stage: announces a stage and gives a callback (done, in all) for it, or None.
         say: shows one line to a person.
         cache: folder for embeddings; None keeps none.
-        threads: of the native engine.
     """
 
     stage: Callable[[str], AbstractContextManager[Count | None]]
@@ -44,7 +43,7 @@ class Taught(NamedTuple):
     """A new model, calibrated, without int8 yet.
 
     ``facts`` go into the record; ``rows`` are the epochs, or the strengths tried; ``unreadable``: pictures, a line
-    each; ``embeddings`` float32 ``(M, c)`` of pictures that it learnt from; ``is_head``: whether only the head is new.
+    each; ``embeddings`` float32 ``(M, c)`` of some pictures of train or val; ``is_head``: whether only the head is new.
     """
 
     model: Checkpoint

@@ -46,10 +46,13 @@ class Team:
         torch.distributed.broadcast(tensor, 0)
         return tensor.cpu().numpy()
 
-    def wait(self) -> None:
-        """Wait until every process is here."""
-        if self.size > 1:
-            torch.distributed.barrier()
+    def agree_text(self, text: str) -> str:
+        """Return the leader's text in every process."""
+        if self.size == 1:
+            return text
+        data = np.frombuffer(text.encode(), np.uint8).astype(np.float32)  # whole numbers up to 255 are exact
+        length = int(self.agree(np.array([len(data)], np.float32))[0])
+        return self.agree(np.resize(data, length)).astype(np.uint8).tobytes().decode()
 
 
 def find_device(name: str) -> torch.device:
@@ -64,9 +67,17 @@ def find_device(name: str) -> torch.device:
     if name.partition(":")[0] not in there:
         raise UsageError(f"device must be auto or one of {', '.join(there)} on this machine, received {name!r}")
     try:
-        return torch.device(name)
+        found = torch.device(name)
     except RuntimeError:
         raise UsageError(f"device must be auto, cpu, cuda, cuda:N or mps, received {name!r}") from None
+    if found.type == "cuda":
+        _check_gpu(found.index or 0)
+    return found
+
+
+def _check_gpu(number: int) -> None:
+    if number >= torch.cuda.device_count():
+        raise UsageError(f"this machine has {torch.cuda.device_count()} GPUs, counted from 0, received cuda:{number}")
 
 
 @contextlib.contextmanager
@@ -87,6 +98,7 @@ def joined(device: str, rank: int = 0, size: int = 1, local_rank: int = 0) -> It
         yield Team(0, 1, found)
         return
     if found.type == "cuda":
+        _check_gpu(local_rank)
         found = torch.device("cuda", local_rank)
         torch.cuda.set_device(found)
     try:

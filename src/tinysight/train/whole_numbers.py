@@ -33,7 +33,8 @@ def add_int8(
     Args:
         model: in float32.
         images: uint8 ``(N, R, R, 3)``, pictures that it was trained on, prepared by its recipe.
-        embeddings: float32 ``(M, c)`` of such pictures, by which the head is rounded so that it does least harm.
+        embeddings: float32 ``(M, c)`` of such pictures, or of validation, by which the head is rounded so that it does
+            least harm.
         cache: folder in which the layers before the head are kept; None keeps nothing.
         progress: called with layers done and layers in all.
 
