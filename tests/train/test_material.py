@@ -95,6 +95,7 @@ def test_what_a_model_has_seen_are_the_pictures_it_learnt_and_was_chosen_from(da
 
 def test_the_hash_of_a_start_is_that_of_its_numbers(data, make_checkpoint):
     hashes = {
-        gather(Plan(str(data), model="m"), make_checkpoint(seed, alpha=0.25, resolution=32)).backbone_sha256 for seed in (0, 0, 1)
+        gather(Plan(str(data), model="m"), make_checkpoint(seed, alpha=0.25, resolution=32)).backbone_sha256
+        for seed in (0, 0, 1)
     }
     assert len(hashes) == 2

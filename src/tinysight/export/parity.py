@@ -28,10 +28,12 @@ from tinysight.quantize.synthetic import synthetic_pictures
 DRAWN = 12  # pictures beside the probes, where none are given
 TIMED = 15  # of each program, in turns
 # Of logits up to 16 in size; beyond that in proportion.
-LARGEST_DIFFERENCE: dict[Precision, float] = {"float32": 1e-4, "float16": 0.1}
+LARGEST_DIFFERENCE: dict[Precision, float] = {"float32": 1e-4, "float16": 0.25}
 USUAL_SIZE = 16.0
-# int8 is compared in decibels: a sum that is rounded the other way moves a logit by a step, and that may happen.
-LEAST_DB = 35.0
+# int8 is compared in decibels. Runtimes hold biases as whole numbers, so that one activation in 300 is rounded the
+# other way; that has to stay well below what rounding to int8 did itself.
+LEAST_DB = 28.0
+BETTER_DB = 3.0  # than our int8 is to float32, where that asks for less
 MIN_AGREEMENT: dict[Precision, float] = {"float32": 1.0, "float16": 0.99, "int8": 0.985}
 FEWEST = 200  # pictures by which an agreement is judged unless a limit is given
 
@@ -49,6 +51,7 @@ class Parity:
         largest_logit: the size of our largest one.
         largest_difference: between logits, to ours in the same precision.
         signal_to_noise_db: of the logits against ours in the same precision, at most 200.
+        own_db: the same of our logits in this precision against float32; None where that is the same or not known.
         divergence: mean Kullback-Leibler divergence from our probabilities in the same precision, in nats.
         bytes: of the file.
         milliseconds: of one picture there, median, on one thread.
@@ -64,6 +67,7 @@ class Parity:
     largest_logit: float
     largest_difference: float
     signal_to_noise_db: float
+    own_db: float | None
     divergence: float
     bytes: int
     milliseconds: float
@@ -120,6 +124,7 @@ def compare_with_ours(
         float(np.abs(wanted).max()),
         float(np.abs(found - wanted).max()),
         signal_to_noise_db(found, wanted),
+        None if exact is wanted else signal_to_noise_db(wanted, exact),
         _divergence(wanted, found),
         size,
         theirs_ms,
@@ -142,10 +147,11 @@ def check(parity: Parity, min_agreement: float | None = None) -> None:
     if parity.labels_equal is False:
         raise GateError(f"the file's labels are not the model's, or in another order, as {where} reads them")
     if parity.precision == "int8":
-        if parity.signal_to_noise_db < LEAST_DB:
+        least = LEAST_DB if parity.own_db is None else min(LEAST_DB, parity.own_db + BETTER_DB)
+        if not parity.signal_to_noise_db >= least:
             raise GateError(
                 f"logits differ from our int8 engine's: {parity.signal_to_noise_db:.1f} dB in {where}, "
-                f"at least {LEAST_DB:g} dB are wanted"
+                f"at least {least:.1f} dB are wanted"
             )
     else:
         limit = LARGEST_DIFFERENCE[parity.precision] * max(1.0, parity.largest_logit / USUAL_SIZE)

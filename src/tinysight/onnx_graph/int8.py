@@ -72,10 +72,15 @@ def _integer_layer(graph: Graph, layer: Layer, source: str, row: IntegerLayer) -
     return graph.add("Conv", [source, weights, bias], name, **convolution_attributes(layer))
 
 
-def _activation(graph: Graph, name: str, source: str) -> str:
-    """Round to 0..255, and go on with these numbers."""
-    quantized = graph.add("QuantizeLinear", [source, "one", "zero_level"], f"{name}_quantized")
-    return graph.add("DequantizeLinear", [quantized, "one", "zero_level"], f"{name}_relu")
+def _levels(graph: Graph, source: str, kind: str) -> str:
+    """Turn activations 0..255 into what the next layer reads.
+
+    Only a pointwise layer reads them through ``DequantizeLinear``: ONNX Runtime takes a convolution between two of
+    these for one to be run in integers, and would round float weights to 8 bits.
+    """
+    if kind == "pointwise":
+        return graph.add("DequantizeLinear", [source, "one", "zero_level"], f"{source}_levels")
+    return graph.add("Cast", [source], f"{source}_levels", to=graph.onnx.TensorProto.FLOAT)
 
 
 def _head(graph: Graph, layer: Layer, source: str, row: IntegerLayer) -> str:
@@ -118,6 +123,8 @@ def onnx_int8_model(
     graph.constant("one", 1)
     graph.constant("zero_level", 0, "|u1")
     for layer in layers(spec):
+        if layer.kind not in ("stem", "head"):
+            source = _levels(graph, source, layer.kind)
         if layer.kind == "pool":
             source = graph.add("GlobalAveragePool", [source], layer.name)
             continue
@@ -126,6 +133,7 @@ def onnx_int8_model(
             source = _head(graph, layer, source, row)
         else:
             add = _integer_layer if layer.kind == "pointwise" else _float_layer
-            source = _activation(graph, layer.name, add(graph, layer, source, row))
+            convolved = add(graph, layer, source, row)
+            source = graph.add("QuantizeLinear", [convolved, "one", "zero_level"], f"{layer.name}_relu")
     graph.add("Flatten", [source], "logits")
     return graph.model(spec, pixels=pixels, features=False, batch=batch)
