@@ -6,7 +6,7 @@ OpenVINO's Model API looks for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,6 @@ from tinysight.export.artefact import Artefact
 from tinysight.export.options import ExportOptions
 from tinysight.onnx_graph import onnx_int8_model, onnx_model
 from tinysight.preprocess.scale import scale
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
 
 CARD_KEY = "tinysight.card"
 PRECISION_KEY = "tinysight.precision"
@@ -55,7 +52,7 @@ def onnx_bytes(checkpoint: Checkpoint, options: ExportOptions) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _describe(model: ModelProto, card: Card, options: ExportOptions) -> None:
+def _describe(model: Any, card: Card, options: ExportOptions) -> None:
     properties = {CARD_KEY: card.to_json(), PRECISION_KEY: options.precision, **_model_api(card, options)}
     for key, value in sorted(properties.items()):
         entry = model.metadata_props.add()
