@@ -19,6 +19,7 @@ from tinysight.export.keras_h5 import keras_h5_bytes, write_keras_h5
 from tinysight.export.onnx import onnx_bytes, open_onnx
 from tinysight.export.options import ExportOptions
 from tinysight.export.parity import Parity, check, compare_with_ours, usual_pictures
+from tinysight.export.tflite import open_tflite, tflite_bytes
 
 __all__ = ["FORMATS", "ExportOptions", "Format", "Parity", "export_model", "report_path", "write_keras_h5"]
 
@@ -53,6 +54,13 @@ FORMATS = {
         open_onnx,
         ".onnx",
         "ONNX, checked in ONNX Runtime; labels and all else in its metadata",
+        ("float32", "float16", "int8"),
+    ),
+    "tflite": Format(
+        lambda checkpoint, options, _path: tflite_bytes(checkpoint, options),
+        open_tflite,
+        ".tflite",
+        "TensorFlow Lite with metadata and labels, checked in LiteRT",
         ("float32", "float16", "int8"),
     ),
 }

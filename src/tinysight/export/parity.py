@@ -32,8 +32,7 @@ LARGEST_DIFFERENCE: dict[Precision, float] = {"float32": 1e-4, "float16": 0.25}
 USUAL_SIZE = 16.0
 # int8 is compared in decibels. Runtimes hold biases as whole numbers, so that one activation in 300 is rounded the
 # other way; that has to stay well below what rounding to int8 did itself.
-LEAST_DB = 28.0
-BETTER_DB = 3.0  # than our int8 is to float32, where that asks for less
+BETTER_DB = 3.0  # than our int8 is to float32, where that asks for less than ``Artefact.least_db``
 MIN_AGREEMENT: dict[Precision, float] = {"float32": 1.0, "float16": 0.99, "int8": 0.985}
 FEWEST = 200  # pictures by which an agreement is judged unless a limit is given
 
@@ -52,6 +51,7 @@ class Parity:
         largest_difference: between logits, to ours in the same precision.
         signal_to_noise_db: of the logits against ours in the same precision, at most 200.
         own_db: the same of our logits in this precision against float32; None where that is the same or not known.
+        least_db: that is wanted of int8.
         divergence: mean Kullback-Leibler divergence from our probabilities in the same precision, in nats.
         bytes: of the file.
         milliseconds: of one picture there, median, on one thread.
@@ -68,6 +68,7 @@ class Parity:
     largest_difference: float
     signal_to_noise_db: float
     own_db: float | None
+    least_db: float
     divergence: float
     bytes: int
     milliseconds: float
@@ -125,6 +126,7 @@ def compare_with_ours(
         float(np.abs(found - wanted).max()),
         signal_to_noise_db(found, wanted),
         None if exact is wanted else signal_to_noise_db(wanted, exact),
+        artefact.least_db,
         _divergence(wanted, found),
         size,
         theirs_ms,
@@ -147,7 +149,7 @@ def check(parity: Parity, min_agreement: float | None = None) -> None:
     if parity.labels_equal is False:
         raise GateError(f"the file's labels are not the model's, or in another order, as {where} reads them")
     if parity.precision == "int8":
-        least = LEAST_DB if parity.own_db is None else min(LEAST_DB, parity.own_db + BETTER_DB)
+        least = parity.least_db if parity.own_db is None else min(parity.least_db, parity.own_db + BETTER_DB)
         if not parity.signal_to_noise_db >= least:
             raise GateError(
                 f"logits differ from our int8 engine's: {parity.signal_to_noise_db:.1f} dB in {where}, "
