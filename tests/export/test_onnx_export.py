@@ -15,7 +15,7 @@ from tinysight.engines.onnx import is_installed
 from tinysight.errors import GateError, MissingExtraError, UsageError
 from tinysight.export import ExportOptions, export_model, report_path
 from tinysight.export.onnx import CARD_KEY, onnx_bytes, open_onnx
-from tinysight.labels import Label
+from tinysight.labels import Label, softmax
 from tinysight.models.quantizing import quantize_model
 from tinysight.preprocess.scale import scale
 from tinysight.spec import Spec
@@ -54,6 +54,17 @@ def test_int8_gives_the_answers_of_our_int8(model, pixels):
     wanted = ours(model, images, "int8")
     noise = np.square(found - wanted).mean() / np.square(wanted - ours(model, images, "float32")).mean()
     assert noise < 0.25, "what ONNX Runtime adds must be far below what int8 costs"
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_probabilities_are_the_softmax_of_the_logits(model, precision, tmp_path):
+    images = np.stack(pictures(model.card.spec, 4))
+    logits, scores = (
+        open_onnx(onnx_bytes(model, ExportOptions(precision, probabilities=one))) for one in (False, True)
+    )
+    assert scores.probabilities and not logits.probabilities
+    np.testing.assert_allclose(scores.run(images), softmax(logits.run(images)), atol=1e-6)
+    assert export_model(model, "onnx", tmp_path / "a.onnx", ExportOptions(precision, probabilities=True)) is not None
 
 
 def test_float16_has_half_of_the_bytes_and_nearly_the_same_answers(model):

@@ -20,7 +20,7 @@ from tinysight.engines import open_engine
 from tinysight.errors import EngineError, GateError, MissingExtraError, UsageError
 from tinysight.export import ExportOptions, export_model
 from tinysight.export.tflite import CARD_NAME, open_tflite, tflite_bytes
-from tinysight.labels import Label
+from tinysight.labels import Label, softmax
 from tinysight.models.quantizing import quantize_model
 from tinysight.spec import Spec
 from tinysight.tflite_graph import METADATA_NAME, metadata_bytes, read_labels, read_metadata
@@ -55,6 +55,17 @@ def test_every_form_of_input_gives_our_answers(model, options):
     images = np.stack(pictures(model.card.spec, 7))
     wanted = open_engine(model, precision="float32").run(images).logits
     np.testing.assert_allclose(open_tflite(tflite_bytes(model, options)).run(images), wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_probabilities_are_the_softmax_of_the_logits(model, precision):
+    whole = quantize_model(model, np.stack(pictures(model.card.spec, 20)))
+    images = np.stack(pictures(model.card.spec, 4))
+    logits, scores = (
+        open_tflite(tflite_bytes(whole, ExportOptions(precision, probabilities=one))) for one in (False, True)
+    )
+    assert scores.probabilities and not logits.probabilities
+    np.testing.assert_allclose(scores.run(images), softmax(logits.run(images)), atol=1e-6)
 
 
 def test_more_channels_from_each_depthwise_layer():
@@ -165,6 +176,7 @@ def test_the_verb(model, tmp_path, capsys):
     assert printed["bytes"] == target.stat().st_size
     assert printed["parity"]["labels_equal"] is True
     assert printed["parity"]["runtime"].startswith("LiteRT")
+    assert run([*command, "--force", "--scores", "probabilities"]) == 0
     assert run([*command, "--force", "--batch", "any"]) == 2
     assert "fixed batch" in capsys.readouterr().err
     assert run([*command, "--force", "--precision", "int8"]) == 2

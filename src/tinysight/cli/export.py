@@ -51,6 +51,13 @@ def _batch(_context: click.Context, _option: click.Parameter, value: str) -> int
     show_default=True,
     help="Whether the file takes float32 in the model's range, or uint8 and scales them itself.",
 )
+@click.option(
+    "--scores",
+    type=click.Choice(["logits", "probabilities"]),
+    default="logits",
+    show_default=True,
+    help="What the file gives; probabilities are the logits after softmax.",
+)
 @click.option("--batch", default="1", show_default=True, callback=_batch, help="Pictures in a run, or any.")
 @click.option(
     "--check",
@@ -73,6 +80,7 @@ def command(
     output: str,
     precision: Any,
     input_kind: str,
+    scores: str,
     batch: int | None,
     folder: Path | None,
     min_agreement: float | None,
@@ -93,7 +101,7 @@ def command(
     if min_agreement is not None and folder is None:
         raise UsageError("--min-agreement needs --check FOLDER to measure it on")
     target = output_path(output, FORMATS[format_name].suffix, force)
-    options = ExportOptions(precision, input_kind == "pixels", batch)
+    options = ExportOptions(precision, input_kind == "pixels", batch, scores == "probabilities")
     with progress_bar() as progress:
         wanted = "int8" if precision == "int8" else "float32"
         checkpoint = open_model(model, settings(offline), progress, precision=wanted)

@@ -40,7 +40,11 @@ def onnx_bytes(checkpoint: Checkpoint, options: ExportOptions) -> bytes:
     spec, value_range = card.spec, card.recipe.value_range
     if not spec.include_top:
         raise UsageError(f"model {printable(card.name)} has no head, and an ONNX file of a classifier needs one")
-    common: dict[str, Any] = {"pixels": options.pixels, "batch": options.batch}
+    common: dict[str, Any] = {
+        "pixels": options.pixels,
+        "batch": options.batch,
+        "probabilities": options.probabilities,
+    }
     if options.precision == "int8":
         if checkpoint.integers is None or checkpoint.integers.precision != "int8":
             raise UsageError(f"model {printable(card.name)} holds no int8 numbers; tinysight quantize adds them")
@@ -105,7 +109,12 @@ def open_onnx(data: bytes, threads: int = 1) -> Artefact:
         return _in_batches(session, np.ascontiguousarray(values), size)
 
     labels = None if card.labels is None else tuple(label.name for label in card.labels)
-    return Artefact(f"ONNX Runtime {onnxruntime.__version__}", run, labels)
+    return Artefact(
+        f"ONNX Runtime {onnxruntime.__version__}",
+        run,
+        labels,
+        probabilities=session.get_outputs()[0].name == "probabilities",
+    )
 
 
 def _in_batches(session: Any, values: NDArray[Any], size: int) -> NDArray[np.float32]:
@@ -116,5 +125,5 @@ def _in_batches(session: Any, values: NDArray[Any], size: int) -> NDArray[np.flo
         missing = size - len(batch)
         if missing:
             batch = np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)])
-        answers.append(session.run(["logits"], {"images": batch})[0][: size - missing])
+        answers.append(session.run(None, {"images": batch})[0][: size - missing])
     return np.concatenate(answers)

@@ -18,6 +18,7 @@ class ExportOptions:
         precision: ``float32``; ``float16``: kernels are stored so, and computed with in float32; ``int8``: the model's
             own integers.
         pixels: whether the input is uint8 and scaled in the file, or float32 in the recipe's range.
+        probabilities: whether the file ends with softmax.
         batch: pictures in a run; None leaves it open.
 
     Raises:
@@ -27,6 +28,7 @@ class ExportOptions:
     precision: Precision = "float32"
     pixels: bool = False
     batch: int | None = 1
+    probabilities: bool = False
 
     def __post_init__(self) -> None:
         if self.precision not in get_args(Precision):

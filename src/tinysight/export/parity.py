@@ -34,6 +34,7 @@ USUAL_SIZE = 16.0
 # other way; that has to stay well below what rounding to int8 did itself.
 BETTER_DB = 3.0  # than our int8 is to float32, where that asks for less than ``Artefact.least_db``
 MIN_AGREEMENT: dict[Precision, float] = {"float32": 1.0, "float16": 0.99, "int8": 0.985}
+SMALLEST = 1e-37  # of a probability in float32
 FEWEST = 200  # pictures by which an agreement is judged unless a limit is given
 
 
@@ -110,6 +111,8 @@ def compare_with_ours(
         return logits
 
     wanted, found = _answers(run_ours, images), _answers(artefact.run, images)
+    if artefact.probabilities:
+        found = _as_logits(found, wanted)
     exact = wanted
     if precision == "int8" and checkpoint.arrays:
         floats = open_engine(checkpoint, precision="float32", threads=1)
@@ -169,6 +172,14 @@ def check(parity: Parity, min_agreement: float | None = None) -> None:
 
 def _answers(run: Callable[[NDArray[np.uint8]], NDArray[np.float32]], images: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.concatenate([run(image[None]) for image in images])
+
+
+def _as_logits(probabilities: NDArray[np.float32], logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Undo softmax, which loses a constant: that of the logits' own largest is put back."""
+    first = np.take_along_axis(probabilities, logits.argmax(axis=1)[:, None], axis=1)
+    relative = np.log(np.maximum(probabilities, SMALLEST)) - np.log(np.maximum(first, SMALLEST))
+    shifted: NDArray[np.float32] = (relative + logits.max(axis=1, keepdims=True)).astype(np.float32)
+    return shifted
 
 
 def _divergence(wanted: NDArray[np.float32], found: NDArray[np.float32]) -> float:

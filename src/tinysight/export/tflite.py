@@ -48,6 +48,7 @@ def tflite_bytes(checkpoint: Checkpoint, options: ExportOptions) -> bytes:
     common: dict[str, Any] = {
         "pixels": options.pixels,
         "batch": options.batch,
+        "probabilities": options.probabilities,
         "metadata": [(METADATA_NAME, _describe(card, options)), (CARD_NAME, card.to_json().encode())],
     }
     if options.precision == "int8":
@@ -109,7 +110,8 @@ def open_tflite(data: bytes, threads: int = 1) -> Artefact:
         ]
         return np.concatenate(answers)
 
-    return Artefact(f"LiteRT {getattr(ai_edge_litert, '__version__', '')}".strip(), run, read_labels(data), LEAST_DB)
+    name = f"LiteRT {getattr(ai_edge_litert, '__version__', '')}".strip()
+    return Artefact(name, run, read_labels(data), LEAST_DB, logits["name"] == "probabilities")
 
 
 def _run_batch(interpreter: Any, source: int, target: int, batch: NDArray[Any], size: int) -> NDArray[np.float32]:

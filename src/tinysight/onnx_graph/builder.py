@@ -53,12 +53,21 @@ class Graph:
         """Describe an input or output."""
         return self.onnx.helper.make_tensor_value_info(name, getattr(self.onnx.TensorProto, kind), shape)
 
-    def model(self, spec: Spec, *, pixels: bool, features: bool, batch: int | None) -> ModelProto:
+    def scores(self, source: str, probabilities: bool) -> None:
+        """Add what makes the first output ``logits`` of ``(N, classes, 1, 1)``, or ``probabilities``."""
+        self.add("Flatten", [source], "logits")
+        if probabilities:
+            self.add("Softmax", ["logits"], "probabilities", axis=1)
+
+    def model(
+        self, spec: Spec, *, pixels: bool, features: bool, batch: int | None, probabilities: bool = False
+    ) -> ModelProto:
         """Wrap the nodes up; see ``onnx_model`` for inputs and outputs."""
         count: int | str = batch or "N"
         side = spec.resolution
         inputs = [self.value("images", [count, side, side, 3], "UINT8" if pixels else "FLOAT")]
-        outputs = [self.value("logits", [count, spec.num_classes])] if spec.include_top else []
+        scores = "probabilities" if probabilities else "logits"
+        outputs = [self.value(scores, [count, spec.num_classes])] if spec.include_top else []
         if features:
             last = next(layer for layer in layers(spec) if layer.kind == "pool")
             outputs.append(self.value("features", [count, *last.input_shape]))

@@ -39,7 +39,9 @@ def _planes(graph: Graph, pixels: bool, value_range: tuple[float, float]) -> str
     return graph.add("Add", [scaled, graph.constant("lowest", low)], "in_range") if low else scaled
 
 
-def _network(graph: Graph, spec: Spec, folded: Mapping[str, Folded], source: str, features: bool, half: bool) -> None:
+def _network(
+    graph: Graph, spec: Spec, folded: Mapping[str, Folded], source: str, features: bool, half: bool, probabilities: bool
+) -> None:
     graph.constant("zero", 0)
     graph.constant("six", 6)
     for layer in layers(spec):
@@ -51,7 +53,7 @@ def _network(graph: Graph, spec: Spec, folded: Mapping[str, Folded], source: str
         else:
             source = _convolution(graph, layer, source, folded[layer.name], half)
     if spec.include_top:
-        graph.add("Flatten", [source], "logits")
+        graph.scores(source, probabilities)
 
 
 def onnx_model(
@@ -63,6 +65,7 @@ def onnx_model(
     features: bool = False,
     batch: int | None = None,
     half: bool = False,
+    probabilities: bool = False,
 ) -> ModelProto:
     """Write a network as an ONNX model.
 
@@ -77,6 +80,7 @@ def onnx_model(
         pixels: whether ``images`` is uint8 and scaled in the graph, or float32 in ``value_range``.
         features: whether ``features`` is an output beside the logits.
         batch: N, >= 1; None leaves it open until a run.
+        probabilities: whether ``probabilities``, after softmax, stand in the place of ``logits``.
         half: whether kernels are stored in float16, in half of the bytes; they are computed with in float32.
 
     Raises:
@@ -85,5 +89,5 @@ def onnx_model(
     """
     graph = new_graph(sum(array.nbytes for array in arrays.values()), batch)
     features = features or not spec.include_top
-    _network(graph, spec, fold(spec, arrays), _planes(graph, pixels, value_range), features, half)
-    return graph.model(spec, pixels=pixels, features=features, batch=batch)
+    _network(graph, spec, fold(spec, arrays), _planes(graph, pixels, value_range), features, half, probabilities)
+    return graph.model(spec, pixels=pixels, features=features, batch=batch, probabilities=probabilities)

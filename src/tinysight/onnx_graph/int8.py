@@ -102,6 +102,7 @@ def onnx_int8_model(
     *,
     pixels: bool = False,
     batch: int | None = None,
+    probabilities: bool = False,
 ) -> ModelProto:
     """Write a network in int8 as an ONNX model; inputs and outputs as ``onnx_model``, without ``features``.
 
@@ -111,6 +112,7 @@ def onnx_int8_model(
         value_range: what 0 and 255 are for the network, from the recipe.
         pixels: whether ``images`` is uint8, or float32 in ``value_range``.
         batch: N, >= 1; None leaves it open until a run.
+        probabilities: as ``onnx_model``.
 
     Raises:
         UsageError: a network without a head or not in int8, or a batch below 1.
@@ -135,5 +137,5 @@ def onnx_int8_model(
             add = _integer_layer if layer.kind == "pointwise" else _float_layer
             convolved = add(graph, layer, source, row)
             source = graph.add("QuantizeLinear", [convolved, "one", "zero_level"], f"{layer.name}_relu")
-    graph.add("Flatten", [source], "logits")
-    return graph.model(spec, pixels=pixels, features=False, batch=batch)
+    graph.scores(source, probabilities)
+    return graph.model(spec, pixels=pixels, features=False, batch=batch, probabilities=probabilities)

@@ -101,6 +101,13 @@ def in_range(graph: Graph, images: int, shape: Sequence[int], value_range: tuple
     return graph.add("ADD", [scaled, lowest], graph.tensor("in_range", shape), "AddOptions")
 
 
+def scores(graph: Graph, logits: int, shape: tuple[int, int], probabilities: bool) -> int:
+    """Return what the file gives: the logits, or their softmax."""
+    if not probabilities:
+        return logits
+    return graph.add("SOFTMAX", [logits], graph.tensor("probabilities", shape), "SoftmaxOptions", Beta=1.0)
+
+
 def tflite_model(
     spec: Spec,
     arrays: Mapping[str, Array],
@@ -109,6 +116,7 @@ def tflite_model(
     pixels: bool = False,
     batch: int = 1,
     half: bool = False,
+    probabilities: bool = False,
     metadata: Sequence[tuple[str, bytes]] = (),
 ) -> bytes:
     """Write a network as a TensorFlow Lite file.
@@ -123,6 +131,7 @@ def tflite_model(
         pixels: whether ``images`` is uint8 and scaled in the file, or float32 in ``value_range``.
         batch: N, >= 1.
         half: whether kernels are stored in float16, in half of the bytes; they are computed with in float32.
+        probabilities: whether the output is ``probabilities``, after softmax, instead.
         metadata: names and bytes to keep in the file.
 
     Raises:
@@ -139,4 +148,5 @@ def tflite_model(
             source = pool(graph, source, graph.tensor(layer.name, (batch, layer.output_shape[2])))
         else:
             source = _layer(graph, layer, source, folded[layer.name], half, batch)
+    source = scores(graph, source, (batch, spec.num_classes), probabilities)
     return graph.finish([images], [source], spec.name, metadata)

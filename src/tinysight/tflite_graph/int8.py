@@ -19,7 +19,7 @@ from tinysight.checkpoint.integers import POOL_UNITS, IntegerLayer, Integers, st
 from tinysight.errors import UsageError
 from tinysight.spec import Layer, Spec, layers
 from tinysight.tflite_graph.builder import Graph, Quantization, new_graph
-from tinysight.tflite_graph.float32 import convolve, in_range, padded, pool, tflite_kernel
+from tinysight.tflite_graph.float32 import convolve, in_range, padded, pool, scores, tflite_kernel
 
 INT32 = 2**31 - 1
 LARGEST = 127
@@ -102,6 +102,7 @@ def tflite_int8_model(
     *,
     pixels: bool = False,
     batch: int = 1,
+    probabilities: bool = False,
     metadata: Sequence[tuple[str, bytes]] = (),
 ) -> bytes:
     """Write a network in int8 as a TensorFlow Lite file; input and output as ``tflite_model``.
@@ -112,6 +113,7 @@ def tflite_int8_model(
         value_range: what 0 and 255 are for the network, from the recipe.
         pixels: whether ``images`` is uint8, or float32 in ``value_range``.
         batch: N, >= 1.
+        probabilities: as ``tflite_model``.
         metadata: names and bytes to keep in the file.
 
     Raises:
@@ -135,4 +137,5 @@ def tflite_int8_model(
             source = _stem(graph, layer, source, integers.layers[layer.name], batch, stem_step(value_range))
         else:
             source = _convolution(graph, layer, source, integers.layers[layer.name], batch)
+    source = scores(graph, source, (batch, spec.num_classes), probabilities)
     return graph.finish([images], [source], spec.name, metadata)

@@ -60,7 +60,7 @@ def _image(builder: Any, mean: float, deviation: float) -> int:
 
 def _scores(builder: Any, has_labels: bool) -> int:
     """Describe the output: a score for each label."""
-    name = builder.CreateString("logits")
+    name = builder.CreateString("scores")
     content = _table(builder, {0: ("byte", FEATURES), 1: ("offset", _table(builder, {}))})
     fields = {0: ("offset", name), 3: ("offset", content)}
     if has_labels:
