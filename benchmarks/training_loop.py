@@ -2,7 +2,7 @@
 
     python benchmarks/training_loop.py --output benchmarks/results/training_loop.json
 
-Every contender learns from the same batches with AdamW, and starts each turn where its last one ended. ``fit`` is our
+Every contender learns from the same batches with AdamW, going on with its weights in each turn. ``fit`` is our
 loop on pictures that lie ready; ``fit, augmented`` crops, mirrors and recolours them while it runs, as ``tinysight
 train`` does. The bare loop is what one writes in ten lines: channels last, fused optimizer, pictures that lie ready.
 Keras runs on PyTorch too, with its own MobileNet in both orders of memory.

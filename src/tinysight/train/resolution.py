@@ -55,7 +55,8 @@ def candidates(resolution: int, times: Sequence[float] = HIGHER) -> list[int]:
     >>> candidates(128)
     [128, 160, 192]
     """
-    return sorted({resolution} | {round(resolution * one / STEP_PX) * STEP_PX for one in times if one > 1})
+    larger = {round(resolution * one / STEP_PX) * STEP_PX for one in times}
+    return sorted({resolution} | {side for side in larger if side > resolution})
 
 
 def choose_resolution(model: Checkpoint, material: Material, sides: Sequence[int]) -> Chosen:
