@@ -1,7 +1,7 @@
 """Accuracy and time of whole ``tinysight train`` commands, over several seeds.
 
     python benchmarks/training.py FLOWERS --wide 1.0.safetensors --narrow 0.25.safetensors --work DIR \
-        --output benchmarks/results/training.json [--only NAME]...
+        --output benchmarks/results/training/accuracy.json [--only NAME]...
 
 Each seed is both the run's and the split's, so that the spread holds other pictures as well as other chance. A command
 is timed from its start to its end. Nothing is chosen here: settings are the command's defaults or stand in ``RUNS``,

@@ -1,6 +1,6 @@
 """Steps of training a second: our loop, a bare PyTorch loop and Keras' ``fit``, in turns on the same tensors.
 
-    python benchmarks/training_loop.py --output benchmarks/results/training_loop.json
+    python benchmarks/training_loop.py --output benchmarks/results/training/loop.json
 
 Every contender learns from the same batches with AdamW, going on with its weights in each turn. ``fit`` is our
 loop on pictures that lie ready; ``fit, augmented`` crops, mirrors and recolours them while it runs, as ``tinysight

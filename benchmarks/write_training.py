@@ -1,6 +1,6 @@
 """Print the tables of ``docs/training.md`` from what ``training.py`` and ``training_loop.py`` measured.
 
-python benchmarks/write_training.py benchmarks/results/training.json benchmarks/results/training_loop.json
+python benchmarks/write_training.py benchmarks/results/training/*.json
 """
 
 from __future__ import annotations
