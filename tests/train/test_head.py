@@ -211,6 +211,7 @@ def test_dead_and_constant_features_do_no_harm():
 
 def test_without_refitting_val_chooses_and_teaches_nothing():
     """A head that training starts from must not know the pictures by which training is judged."""
+    pytest.importorskip("sklearn", reason="needs scikit-learn (extra train)")
     rng = np.random.default_rng(4)
     labels = np.arange(160) % 3
     values = (rng.normal(size=(160, 1, 12)) + labels[:, None, None] * rng.normal(size=12) / 2).astype(np.float32)
