@@ -134,7 +134,7 @@ def test_what_onnx_runtime_refuses_is_one_line(monkeypatch):
     with pytest.raises(EngineError, match=r"ONNX Runtime failed: .*Got: 7 Expected: 32") as caught:
         engine.run(pictures(checkpoint.card.spec))
     assert "\n" not in str(caught.value)
-    monkeypatch.setattr("tinysight.engines.onnx._open_session", lambda runtime, *_: runtime.InferenceSession(b"?"))
+    monkeypatch.setattr("tinysight.engines.onnx.open_session", lambda runtime, *_: runtime.InferenceSession(b"?"))
     with pytest.raises(EngineError, match="ONNX Runtime does not open this network: "):
         OnnxEngine(checkpoint, 1)
 
