@@ -123,6 +123,6 @@ def measure(
             begun = time.perf_counter()
             loss = soft_cross_entropy(network(values.clone(), first).float(), targets)
             loss.backward()  # type: ignore[no-untyped-call]
-            float(loss)  # waits for the device
+            float(loss.detach())  # waits for the device
             times.append(time.perf_counter() - begun)
     return (min(times[1:]) + before) / batch_size
