@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,3 +26,26 @@ class Artefact(NamedTuple):
     labels: tuple[str, ...] | None
     least_db: float = 28.0
     probabilities: bool = False
+
+
+def in_batches(
+    run: Callable[[NDArray[Any]], NDArray[np.float32]], values: NDArray[Any], size: int
+) -> NDArray[np.float32]:
+    """Run pictures ``size`` at a time, for runtimes that take no other number.
+
+    Args:
+        run: takes ``(size, R, R, 3)`` and returns scores ``(size, num_classes)``.
+        values: ``(N, R, R, 3)``, N >= 1; the last batch is filled up with the last picture.
+        size: pictures in a run, >= 1.
+
+    Returns:
+        float32 ``(N, num_classes)``.
+    """
+    answers = []
+    for start in range(0, len(values), size):
+        batch = values[start : start + size]
+        missing = size - len(batch)
+        if missing:
+            batch = np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)])
+        answers.append(run(np.ascontiguousarray(batch))[: size - missing])
+    return np.concatenate(answers)

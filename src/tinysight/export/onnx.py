@@ -15,7 +15,7 @@ from tinysight.checkpoint import Card, Checkpoint
 from tinysight.checkpoint.card import card_from_json
 from tinysight.engines.onnx import import_onnxruntime, open_session
 from tinysight.errors import EngineError, UsageError, printable
-from tinysight.export.artefact import Artefact
+from tinysight.export.artefact import Artefact, in_batches
 from tinysight.export.options import ExportOptions
 from tinysight.onnx_graph import onnx_int8_model, onnx_model
 from tinysight.preprocess.scale import scale
@@ -106,7 +106,7 @@ def open_onnx(data: bytes, threads: int = 1) -> Artefact:
 
     def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         values = images if pixels else scale(images, card.recipe.value_range)
-        return _in_batches(session, np.ascontiguousarray(values), size)
+        return in_batches(lambda batch: session.run(None, {"images": batch})[0], values, size)
 
     labels = None if card.labels is None else tuple(label.name for label in card.labels)
     return Artefact(
@@ -115,15 +115,3 @@ def open_onnx(data: bytes, threads: int = 1) -> Artefact:
         labels,
         probabilities=session.get_outputs()[0].name == "probabilities",
     )
-
-
-def _in_batches(session: Any, values: NDArray[Any], size: int) -> NDArray[np.float32]:
-    """Run pictures ``size`` at a time; the last batch is filled up with its last picture."""
-    answers = []
-    for start in range(0, len(values), size):
-        batch = values[start : start + size]
-        missing = size - len(batch)
-        if missing:
-            batch = np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)])
-        answers.append(session.run(None, {"images": batch})[0][: size - missing])
-    return np.concatenate(answers)

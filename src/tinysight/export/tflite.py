@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tinysight.checkpoint import Checkpoint
 from tinysight.checkpoint.card import Card, card_from_json
 from tinysight.errors import EngineError, MissingExtraError, UsageError, printable
-from tinysight.export.artefact import Artefact
+from tinysight.export.artefact import Artefact, in_batches
 from tinysight.export.options import ExportOptions
 from tinysight.preprocess.scale import scale
 from tinysight.tflite_graph import (
@@ -102,24 +102,15 @@ def open_tflite(data: bytes, threads: int = 1) -> Artefact:
         raise EngineError(f"LiteRT does not open the file: {printable(str(error), 200)}") from error
     size, pixels = int(images["shape"][0]), images["dtype"] == np.uint8
 
+    def answer(batch: NDArray[Any]) -> NDArray[np.float32]:
+        interpreter.set_tensor(images["index"], batch)
+        interpreter.invoke()
+        given: NDArray[np.float32] = interpreter.get_tensor(logits["index"])
+        return given
+
     def run(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         values = pictures if pixels else scale(pictures, card.recipe.value_range)
-        answers = [
-            _run_batch(interpreter, images["index"], logits["index"], values[start : start + size], size)
-            for start in range(0, len(values), size)
-        ]
-        return np.concatenate(answers)
+        return in_batches(answer, values, size)
 
     name = f"LiteRT {getattr(ai_edge_litert, '__version__', '')}".strip()
     return Artefact(name, run, read_labels(data), LEAST_DB, logits["name"] == "probabilities")
-
-
-def _run_batch(interpreter: Any, source: int, target: int, batch: NDArray[Any], size: int) -> NDArray[np.float32]:
-    """Run up to ``size`` pictures; what is missing is filled up with the last."""
-    missing = size - len(batch)
-    if missing:
-        batch = np.concatenate([batch, np.repeat(batch[-1:], missing, axis=0)])
-    interpreter.set_tensor(source, np.ascontiguousarray(batch))
-    interpreter.invoke()
-    answer: NDArray[np.float32] = interpreter.get_tensor(target)[: size - missing]
-    return answer
