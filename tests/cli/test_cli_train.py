@@ -232,3 +232,26 @@ def test_a_run_that_is_killed_twenty_times_ends_with_the_same_bytes(command, tmp
     record = sha256(killed / "run.json")
     assert run(resume) == 0
     assert sha256(killed / "run.json") == record
+
+
+@pytest.mark.parametrize(
+    ("mode", "model", "expected"),
+    [
+        ({"last_blocks": 2}, "mobilenet_v1_1.0_224", (224, 10, 32, 1e-4, (0.35, 1.0))),
+        ({"fine_tune": True}, "mobilenet_v1_1.0_224", (160, 14, 32, 4e-4, (0.25, 1.0))),
+        ({"fine_tune": True}, "mobilenet_v1_0.25_224", (160, 28, 64, 1e-3, (0.25, 1.0))),
+        ({"from_scratch": True}, None, (96, 60, 64, 2e-3, (0.25, 1.0))),
+    ],
+)
+def test_what_is_usual_is_what_the_documentation_says(mode, model, expected):
+    pytest.importorskip("torch", reason="needs PyTorch (extra finetune)")
+    from tinysight.cli.train import command as verb
+    from tinysight.cli.train_options import make_plan
+
+    choices = {str(option.name): False if getattr(option, "is_flag", False) else None for option in verb.params}
+    choices |= {"mixed_precision": None, "tensorboard": None, **mode}
+    options = make_plan("flowers", model, choices).options
+    found = (options.resolution, options.epochs, options.batch_size, options.learning_rate, options.augmentation.scale)
+    assert found[:3] == expected[:3]
+    assert found[3] == pytest.approx(expected[3])
+    assert found[4] == expected[4]

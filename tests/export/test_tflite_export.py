@@ -99,6 +99,7 @@ def test_rounding_keeps_the_sum_of_each_output():
     assert np.abs(whole.sum(axis=0, dtype=int) - (kernel / scale).sum(axis=0)).max() <= 0.5 + 1e-6
     assert np.abs(whole * scale - kernel).max(axis=0) == pytest.approx(scale, abs=float(scale.max()))
     assert np.abs(whole).max() <= 127
+    assert np.abs(whole).max(axis=0).min() >= 126, "all 8 bits are used for every output"
 
 
 def test_the_weights_take_nearly_all_of_the_file(model):
