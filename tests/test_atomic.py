@@ -3,7 +3,7 @@ import stat
 
 import pytest
 
-from tinysight.atomic import atomic_path, write_atomically
+from tinysight.atomic import atomic_path, write_atomically, write_folder_atomically
 
 
 def test_a_file_is_replaced_whole_and_nothing_is_left(tmp_path):
@@ -46,3 +46,38 @@ def test_long_names_of_any_script_can_be_written(tmp_path):
     target = tmp_path / ("\u6c34" * 80)
     write_atomically(target, b"x")
     assert target.read_bytes() == b"x"
+
+
+def test_a_folder_is_written_whole_and_replaced_by_the_next(tmp_path):
+    target = tmp_path / "site"
+    write_folder_atomically(target, {"index.html": b"old", "parts/a.js": b"1"})
+    write_folder_atomically(target, {"index.html": b"new", "parts/b.js": b"2"})
+    assert (target / "index.html").read_bytes() == b"new"
+    assert sorted(os.listdir(target / "parts")) == ["b.js"]
+    assert os.listdir(tmp_path) == ["site"]
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "holds more"])
+def test_a_folder_replaces_nothing_that_is_not_such_a_folder(tmp_path, kind):
+    target, other = tmp_path / "site", tmp_path / "other"
+    other.mkdir()
+    if kind == "file":
+        target.write_bytes(b"mine")
+    elif kind == "link":
+        target.symlink_to(other)
+    else:
+        target.mkdir()
+        (target / "photo.jpg").write_bytes(b"mine")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(OSError, match="folder"):
+        write_folder_atomically(target, {"index.html": b"new"})
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_folder_that_cannot_be_finished_leaves_the_old_one(tmp_path):
+    target = tmp_path / "site"
+    write_folder_atomically(target, {"a": b"old"})
+    with pytest.raises(OSError, match=r"[Nn]ot a directory"):
+        write_folder_atomically(target, {"a": b"new", "a/b": b"cannot be"})
+    assert (target / "a").read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["site"]

@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
-from pathlib import Path
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
 
 
 def _flush(path: Path, flags: int) -> None:
@@ -58,3 +59,43 @@ def write_atomically(target: Path, data: bytes) -> None:
     """
     with atomic_path(target) as temporary:
         temporary.write_bytes(data)
+
+
+def write_folder_atomically(target: Path, files: Mapping[str, bytes]) -> None:
+    """Write a folder that is whole or absent.
+
+    Args:
+        target: the final name. A folder there is replaced where it holds no other names at its top than ``files`` has;
+            so that nobody loses what is not ours.
+        files: contents by name in the folder, ``/`` between folders.
+
+    Raises:
+        OSError: the parent is missing, full or read-only; the target is a file, a link, or holds something else.
+    """
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise OSError(errno.ENOTDIR, "it is there and is not a folder")
+    if target.is_dir():
+        ours = {PurePosixPath(name).parts[0] for name in files}
+        others = sorted({entry.name for entry in target.iterdir()} - ours)
+        if others:
+            raise OSError(errno.ENOTEMPTY, f"the folder holds other things, such as {others[0]!r}")
+    unique = f".tinysight.{os.getpid()}.{os.urandom(4).hex()}"
+    temporary, old = target.parent / f"{unique}.tmp", target.parent / f"{unique}.old.tmp"
+    temporary.mkdir()
+    try:
+        for name, data in files.items():
+            path = temporary / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+            _flush(path, os.O_RDWR)
+        if target.exists():
+            target.replace(old)
+        temporary.replace(target)
+    except BaseException:
+        if old.exists() and not target.exists():
+            old.replace(target)
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        _flush(target.parent, os.O_RDONLY)

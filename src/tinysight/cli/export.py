@@ -41,7 +41,7 @@ def _batch(_context: click.Context, _option: click.Parameter, value: str) -> int
 @click.command(epilog=EPILOG)
 @model_option
 @click.option("-f", "--format", "format_name", type=click.Choice(list(FORMATS)), required=True, help="What to write.")
-@click.option("-o", "--output", metavar="FILE", required=True, help="Where the file goes.")
+@click.option("-o", "--output", metavar="PATH", required=True, help="Where the file or folder goes.")
 @click.option("--precision", type=click.Choice(["float32", "float16", "int8"]), default="float32", show_default=True)
 @click.option(
     "--input",
@@ -107,8 +107,13 @@ def command(
         checkpoint = open_model(model, settings(offline), progress, precision=wanted)
     seen = None if folder is None else read_photographs(folder, checkpoint.card.recipe)
     found = export_model(checkpoint, format_name, target, options, None if seen is None else seen.images, min_agreement)
-    _print(checkpoint, format_name, output, target.stat().st_size, options, found, as_json)
+    _print(checkpoint, format_name, output, _size(target), options, found, as_json)
     return left_out([] if seen is None else list(seen.unreadable))
+
+
+def _size(target: Path) -> int:
+    files = target.rglob("*") if target.is_dir() else [target]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _print(

@@ -84,14 +84,20 @@ def standard_input() -> BinaryIO:
 def output_path(name: str, suffix: str, force: bool) -> Path:
     """Return where a verb may write, before it does any work.
 
+    Args:
+        name: as the user gave it.
+        suffix: that it must have; empty for a folder that is to be made.
+        force: whether what is there may be replaced.
+
     Raises:
         UsageError: the name has another ending than ``suffix``, its folder is not there, or something is there and may
             not be replaced.
     """
     target, shown = Path(name), printable(name)
-    if target.suffix.lower() != suffix:
+    if suffix and target.suffix.lower() != suffix:
         raise UsageError(f"the output must end in {suffix}, received {shown!r}")
-    check_folder(target)
+    if suffix or not target.is_dir():
+        check_folder(target)
     if os.path.lexists(target) and not force:
         raise UsageError(f"{shown} is already there; pass --force to replace it")
     return target

@@ -4,66 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinysight.atomic import write_atomically
+from tinysight.atomic import write_atomically, write_folder_atomically
 from tinysight.checkpoint import Checkpoint
 from tinysight.errors import CheckpointError, UsageError, printable
-from tinysight.export.artefact import Artefact
-from tinysight.export.keras_h5 import keras_h5_bytes, write_keras_h5
-from tinysight.export.onnx import onnx_bytes, open_onnx
+from tinysight.export.formats import FORMATS, Format, Made
+from tinysight.export.keras_h5 import write_keras_h5
 from tinysight.export.options import ExportOptions
 from tinysight.export.parity import Parity, check, compare_with_ours, usual_pictures
-from tinysight.export.tflite import open_tflite, tflite_bytes
 
 __all__ = ["FORMATS", "ExportOptions", "Format", "Parity", "export_model", "report_path", "write_keras_h5"]
-
-
-class Format(NamedTuple):
-    """A format.
-
-    Args:
-        make: makes the file's bytes for a path.
-        open: opens them in the format's own runtime; None where there is none to ask.
-        suffix: ending of its files.
-        text: what they are.
-        precisions: that it holds.
-    """
-
-    make: Callable[[Checkpoint, ExportOptions, Path], bytes]
-    open: Callable[[bytes], Artefact] | None
-    suffix: str
-    text: str
-    precisions: tuple[str, ...] = ("float32",)
-
-
-FORMATS = {
-    "keras-h5": Format(
-        lambda checkpoint, _options, path: keras_h5_bytes(checkpoint, path),
-        None,
-        ".h5",
-        "Keras weights for keras.applications.MobileNet(...).load_weights(FILE)",
-    ),
-    "onnx": Format(
-        lambda checkpoint, options, _path: onnx_bytes(checkpoint, options),
-        open_onnx,
-        ".onnx",
-        "ONNX, checked in ONNX Runtime; labels and all else in its metadata",
-        ("float32", "float16", "int8"),
-    ),
-    "tflite": Format(
-        lambda checkpoint, options, _path: tflite_bytes(checkpoint, options),
-        open_tflite,
-        ".tflite",
-        "TensorFlow Lite with metadata and labels, checked in LiteRT",
-        ("float32", "float16", "int8"),
-    ),
-}
 
 
 def report_path(path: Path) -> Path:
@@ -79,12 +33,13 @@ def export_model(
     images: NDArray[np.uint8] | None = None,
     min_agreement: float | None = None,
 ) -> Parity | None:
-    """Write a model in another program's format; the file is whole or absent, and absent where it answers otherwise.
+    """Write a model in another program's format; it is whole or absent, and absent where it answers otherwise.
 
     Args:
         checkpoint: the model.
         format_name: a key of ``FORMATS``.
-        path: where to write; an existing file is replaced. The comparison goes beside it, ``report_path``.
+        path: where to write; an existing file is replaced, and so is a folder that holds such an export and nothing
+            else. The comparison goes beside it, ``report_path``.
         options: how; those that a format does not have are refused.
         images: uint8 ``(N, R, R, 3)``, prepared by the recipe, to compare on; None takes the probes and drawn ones.
         min_agreement: share of first answers that must be float32's; None takes the precision's own limit.
@@ -103,23 +58,37 @@ def export_model(
     chosen, options, target = FORMATS[format_name], options or ExportOptions(), Path(path)
     if options.precision not in chosen.precisions:
         raise UsageError(f"{format_name} holds {', '.join(chosen.precisions)}, received precision {options.precision}")
-    if chosen.open is None and (options != ExportOptions() or images is not None or min_agreement is not None):
-        raise UsageError(f"{format_name} has no input, batch or pictures to choose")
-    data = chosen.make(checkpoint, options, target)
+    _check_choices(format_name, chosen, options)
+    if chosen.open is None and (images is not None or min_agreement is not None):
+        raise UsageError(f"{format_name} has no runtime to compare pictures in")
+    made = chosen.make(checkpoint, options, target)
     parity = None
     if chosen.open is not None:
         pictures = usual_pictures(checkpoint) if images is None else images
-        parity = compare_with_ours(checkpoint, chosen.open(data), options.precision, pictures, len(data))
+        parity = compare_with_ours(checkpoint, chosen.open(made), options.precision, pictures, _size(made))
         check(parity, min_agreement)
-    _write(target, data)
+    _write(target, made)
     if parity is not None:
         record = {"format": format_name, "model": checkpoint.card.name, **parity.to_dict()}
         _write(report_path(target), (json.dumps(record, indent=1) + "\n").encode())
     return parity
 
 
-def _write(target: Path, data: bytes) -> None:
+def _check_choices(format_name: str, chosen: Format, options: ExportOptions) -> None:
+    for name in ("pixels", "batch", "probabilities"):
+        if name not in chosen.choices and getattr(options, name) != getattr(ExportOptions(), name):
+            raise UsageError(f"{format_name} has no {name} to choose, received {getattr(options, name)!r}")
+
+
+def _size(made: Made) -> int:
+    return len(made) if isinstance(made, bytes) else sum(map(len, made.values()))
+
+
+def _write(target: Path, made: Made) -> None:
     try:
-        write_atomically(target, data)
+        if isinstance(made, bytes):
+            write_atomically(target, made)
+        else:
+            write_folder_atomically(target, made)
     except OSError as error:
         raise CheckpointError(f"cannot write {printable(str(target))}: {error.strerror or error}") from error
