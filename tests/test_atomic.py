@@ -77,7 +77,7 @@ def test_a_folder_replaces_nothing_that_is_not_such_a_folder(tmp_path, kind):
 def test_a_folder_that_cannot_be_finished_leaves_the_old_one(tmp_path):
     target = tmp_path / "site"
     write_folder_atomically(target, {"a": b"old"})
-    with pytest.raises(OSError, match=r"[Nn]ot a directory"):
+    with pytest.raises(OSError, match="exists"):
         write_folder_atomically(target, {"a": b"new", "a/b": b"cannot be"})
     assert (target / "a").read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["site"]
