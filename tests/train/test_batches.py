@@ -39,6 +39,16 @@ def test_a_batch_has_the_promised_form():
     np.testing.assert_allclose(batch.targets, expected, rtol=1e-6)
 
 
+def test_a_teacher_has_its_share_of_the_targets():
+    said = np.random.default_rng(0).dirichlet(np.ones(CLASSES), COUNT).astype(np.float32)
+    plain = make(augmentation=Augmentation()).batch(0, 1)
+    taught = make(augmentation=Augmentation(), soft=said, soft_share=0.75).batch(0, 1)
+    np.testing.assert_allclose(taught.targets, plain.targets / 4 + 3 / 4 * said[plain.indexes], rtol=1e-5)
+    assert taught.images.tobytes() == plain.images.tobytes()
+    with pytest.raises(UsageError, match="soft targets must be"):
+        make(soft=said[1:])
+
+
 @pytest.mark.parametrize("batch_size", [1, 5, 23, 40])
 @pytest.mark.parametrize("drop_last", [True, False])
 def test_every_picture_once_an_epoch(batch_size, drop_last):
@@ -171,6 +181,7 @@ def test_a_run_that_is_over_has_no_batches():
         {"rank": 1},
         {"rank": -1},
         {"label_smoothing": 1.0},
+        {"soft_share": 1.5},
         {"indexes": []},
         {"indexes": [1], "world_size": 2},
     ],

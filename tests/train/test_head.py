@@ -10,7 +10,7 @@ import pytest
 
 from tinysight.errors import MissingExtraError, UsageError
 from tinysight.evaluate.calibration import fit_temperature, negative_log_likelihood
-from tinysight.train.head import SMALLEST_DEVIATION, _Regression, fit_head
+from tinysight.train.head import SMALLEST_DEVIATION, Regression, fit_head
 from tinysight.train.strength import DEFAULT_STRENGTH, STRENGTHS, careful_temperature, make_folds
 
 NONE = np.empty(0, np.intp)
@@ -205,7 +205,7 @@ def test_temperature_improves_the_loss():
 
 def test_dead_and_constant_features_do_no_harm():
     values = np.ones((10, 2, 3), np.float32)
-    regression = _Regression(values, np.arange(10) % 2, np.arange(10), False)
+    regression = Regression(values, np.arange(10) % 2, np.arange(10), False)
     assert np.isfinite(regression.divisor).all() and (regression.divisor > 0).all()
 
 

@@ -31,6 +31,7 @@ OPTIONS = [
     click.option("--optimizer", type=click.Choice(["adamw", "sgd"]), help="Default: adamw."),
     click.option("--weight-decay", type=click.FloatRange(0, 10), help="Of dense kernels. Default: 0.02."),
     click.option("--label-smoothing", type=SHARE, help="Default: 0.1."),
+    click.option("--teacher-share", type=click.FloatRange(0, 1), help="Of each target. Default: 0.5; 0 is off."),
     click.option("--average-decay", type=SHARE, help="Of the weights' moving average. Default: 0.99; 0 is off."),
     click.option("--patience", type=click.IntRange(0), help="Epochs without gain after which it ends. Default: off."),
     click.option("--resolution", type=SIDE, help="Side of the pictures in training, in pixels."),
@@ -56,6 +57,7 @@ OPTIONS = [
 ]
 FOR_LAYERS = (
     *("epochs", "batch_size", "learning_rate", "optimizer", "weight_decay", "label_smoothing", "average_decay"),
+    "teacher_share",
     *("patience", "resolution", "views", "smallest_crop", "mixup", "cutmix", "erasing", "randaugment"),
     *("mixed_precision", "device", "tensorboard"),
 )
@@ -128,6 +130,8 @@ def _check_fits(mode: Mode, model: str | None, choices: dict[str, Any]) -> None:
         raise UsageError("--views is for --last-blocks K; else every epoch makes views of its own")
     if mode == "from-scratch" and model is not None:
         raise UsageError("--from-scratch starts from random numbers; leave --model out")
+    if mode == "from-scratch" and choices["teacher_share"] is not None:
+        raise UsageError("--teacher-share is a network's that knows ImageNet; --from-scratch learns from labels alone")
     if mode != "from-scratch" and choices["alpha"] is not None:
         raise UsageError("--alpha is for --from-scratch; else it is the model's")
 
@@ -192,8 +196,10 @@ def _options(mode: Mode, model: str | None, alpha: float | None, seed: int, choi
     optimizer: Any = choices["optimizer"] or "adamw"
     rate = choices["learning_rate"] or usual_rate(width, optimizer, batch, mode)
     mixed = choices["mixed_precision"]
-    names = ("weight_decay", "label_smoothing", "average_decay", "patience", "views")
+    names = ("weight_decay", "label_smoothing", "teacher_share", "average_decay", "patience", "views")
     rest = {name: choices[name] for name in names if choices[name] is not None}
+    if mode == "from-scratch":
+        rest["teacher_share"] = 0.0
     changes = {
         name: choices[name] for name in ("mixup", "cutmix", "erasing", "randaugment") if choices[name] is not None
     }

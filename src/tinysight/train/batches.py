@@ -63,6 +63,8 @@ class Batches:
         seed: a whole number from 0; the same seed gives the same bytes.
         num_classes: width of the targets.
         label_smoothing: share of each target that is spread over all classes, 0 to below 1.
+        soft: what a teacher says of each picture, float32 ``(len(crops), C)``; None without one.
+        soft_share: how much of each target that is, 0..1.
         drop_last: leave out the pictures that do not fill a batch (other ones in each epoch). Without it, what is
             left and still gives every rank a picture is a smaller batch.
         rank: which part of the work this process does, 0 to ``world_size`` - 1.
@@ -87,11 +89,14 @@ class Batches:
         drop_last: bool = True,
         rank: int = 0,
         world_size: int = 1,
+        soft: NDArray[np.float32] | None = None,
+        soft_share: float = 0.0,
     ) -> None:
         self._crops, self._resolution, self._augmentation = crops, resolution, augmentation
         self._labels, self._indexes = np.asarray(labels), np.asarray(indexes, np.intp)
         self._seed, self._num_classes, self._label_smoothing = seed, num_classes, label_smoothing
         self._rank, self._world_size = rank, world_size
+        self._soft, self._soft_share = soft, soft_share
         self._check_numbers(batch_size)
         self._check_pictures()
         pictures = len(self._indexes)
@@ -108,6 +113,8 @@ class Batches:
             )
         if not 0 <= self._rank < self._world_size:
             raise UsageError(f"rank must be from 0 to {self._world_size - 1}, received {self._rank}")
+        if not 0 <= self._soft_share <= 1:
+            raise UsageError(f"soft_share must be from 0 to 1, received {self._soft_share}")
         if not 0 <= self._label_smoothing < 1:
             raise UsageError(f"label_smoothing must be from 0 to below 1, received {self._label_smoothing}")
 
@@ -120,6 +127,10 @@ class Batches:
             raise UsageError(f"{len(self._crops)} pictures need as many labels, received {len(self._labels)}")
         if not self._crops.readable[self._indexes].all():
             raise UsageError("indexes must point at pictures that can be read")
+        if self._soft is not None and self._soft.shape != (len(self._crops), self._num_classes):
+            raise UsageError(
+                f"soft targets must be ({len(self._crops)}, {self._num_classes}), received {self._soft.shape}"
+            )
         labels = self._labels[self._indexes]
         if labels.min() < 0 or labels.max() >= self._num_classes:
             raise UsageError(f"labels must be 0 to {self._num_classes - 1}, received {labels.min()} to {labels.max()}")
@@ -153,7 +164,11 @@ class Batches:
     def _targets(self, indexes: NDArray[np.intp]) -> NDArray[np.float32]:
         targets = np.full((len(indexes), self._num_classes), self._label_smoothing / self._num_classes, np.float32)
         targets[np.arange(len(indexes)), self._labels[indexes]] += np.float32(1 - self._label_smoothing)
-        return targets
+        if self._soft is None:
+            return targets
+        share = np.float32(self._soft_share)
+        mixed: NDArray[np.float32] = (1 - share) * targets + share * self._soft[indexes]
+        return mixed
 
 
 def prefetch(

@@ -98,11 +98,11 @@ def fit_head(
         MissingExtraError: scikit-learn is not installed.
     """
     _check(values, labels, train_indexes, num_classes)
-    regression = _Regression(values, labels, train_indexes, class_weights)
+    regression = Regression(values, labels, train_indexes, class_weights)
     folds = make_folds(labels, train_indexes, val_indexes, seed)
     steps = len(STRENGTHS) + 1
     tell = progress or (lambda _done, _total: None)
-    with _solver_alone():
+    with solver_alone():
         choice = UNCHOSEN
         if folds:
             choice = choose_strength(regression, labels, folds, lambda done: tell(done, steps))
@@ -127,8 +127,15 @@ def _check(values: Floats, labels: Indexes, train_indexes: Indexes, num_classes:
         raise UsageError("embeddings hold values that are not finite (NaN or infinity)")
 
 
-class _Regression:
-    """Multinomial logistic regression on scaled features."""
+class Regression:
+    """Multinomial logistic regression on scaled features.
+
+    Args:
+        values: float32 ``(N, views, c)``.
+        labels: ``(N,)``.
+        train: rows whose spread scales the features.
+        balanced: whether each class counts the same.
+    """
 
     def __init__(self, values: Floats, labels: Indexes, train: Indexes, balanced: bool) -> None:
         self.values, self.labels, self.balanced = values, labels, balanced
@@ -186,7 +193,7 @@ def _both(weights: Weights) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 @contextlib.contextmanager
-def _solver_alone() -> Iterator[None]:
+def solver_alone() -> Iterator[None]:
     """Give the solver one thread, and keep its warnings from the user, who can do nothing about them.
 
     Raises:

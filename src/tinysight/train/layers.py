@@ -12,11 +12,8 @@ from numpy.typing import NDArray
 from tinysight.checkpoint import Card, Checkpoint
 from tinysight.data import read_upright
 from tinysight.errors import UsageError, printable
-from tinysight.evaluate.metrics import top_k_share
 from tinysight.models import make_probes
 from tinysight.networks.torch import Network, from_arrays
-from tinysight.preprocess import Recipe
-from tinysight.spec import Spec
 from tinysight.train.activations import SCALING, ActivationBatches, activations_of, all_views, freeze
 from tinysight.train.batches import Batches, Source
 from tinysight.train.board import open_board
@@ -24,16 +21,15 @@ from tinysight.train.crops import make_crops
 from tinysight.train.folder import SNAPSHOTS
 from tinysight.train.judging import Scaling, Score, logits_of, picture_scaling, score
 from tinysight.train.loop import fit
-from tinysight.train.material import Material, Prepared, card_for
+from tinysight.train.material import Material, Prepared
 from tinysight.train.options import Options
 from tinysight.train.plan import Plan
 from tinysight.train.resolution import HIGHER, HIGHER_LAST_BLOCKS, candidates, choose_resolution, divided
-from tinysight.train.scratch import random_start
 from tinysight.train.snapshots import read_newest, write_snapshot
-from tinysight.train.teaching import Count, Taught, Tools, learn_head, model_name, needs_floats, source_text
+from tinysight.train.start import Start, make_start
+from tinysight.train.teaching import Count, Taught, Tools
 from tinysight.train.team import Team
 from tinysight.train.watch import Row, Trained, Watch
-from tinysight.train.weights import Arrays
 
 CROP_SHARE = 1.25  # of the resolution: the shorter side that crops are taken from
 
@@ -47,13 +43,13 @@ def teach_layers(material: Material, plan: Plan, folder: Path, team: Team, tools
     """
     options = plan.options
     assert options is not None
-    card, arrays, facts, reasons = _start(material, plan, options, team, tools)
-    network = from_arrays(card.spec, arrays)
-    scaling = picture_scaling(card.recipe.value_range)
+    start = make_start(material, plan, options, team, tools)
+    card, facts = start.card, start.facts
+    network = from_arrays(card.spec, start.arrays)
     val = Prepared(material, "val", card.recipe)
     if not len(val.indexes):
         raise UsageError("training layers needs pictures to choose by; raise --val-share or give more pictures")
-    source, reads, judged, unread = _batches(network, material, options, scaling, val.images, folder, team, tools)
+    source, reads, judged, unread = _batches(network, material, options, start, val.images, folder, team, tools)
     labels = material.labels
 
     def judge(candidate: Network) -> Score:
@@ -83,7 +79,7 @@ def teach_layers(material: Material, plan: Plan, folder: Path, team: Team, tools
     if not team.leads:
         return Taught(Checkpoint(card, trained.arrays), facts, [], (), np.empty((0, 0), np.float32))
     made = _finished(trained, card, material, plan, facts, tools)
-    return made._replace(unreadable=tuple(dict.fromkeys([*reasons, *unread, *made.unreadable])))
+    return made._replace(unreadable=tuple(dict.fromkeys([*start.unreadable, *unread, *made.unreadable])))
 
 
 class _Pace:
@@ -106,45 +102,11 @@ def _tell(rows: list[Row], options: Options, rate: float, tools: Tools) -> None:
     )
 
 
-def _start(
-    material: Material, plan: Plan, options: Options, team: Team, tools: Tools
-) -> tuple[Card, Arrays, dict[str, Any], tuple[str, ...]]:
-    """Return card and numbers to start from (a backbone with a fitted head, or random), facts, unreadable pictures."""
-    classes = len(material.dataset.classes)
-    if material.backbone is None:
-        assert plan.alpha is not None
-        spec = Spec(alpha=plan.alpha, resolution=options.resolution, num_classes=classes)
-        card = Card(model_name(plan), spec, Recipe(resolution=options.resolution), None, "", source_text(plan))
-        return card_for(material, card, card.name, card.source), random_start(spec, plan.seed), {}, ()
-    needs_floats(material.backbone, plan)
-    old = material.backbone.card
-    spec = replace(old.spec, resolution=options.resolution, num_classes=classes, include_top=True)
-    recipe = replace(old.recipe, resolution=options.resolution)
-    card = card_for(
-        material, replace(old, spec=spec, recipe=recipe, labels=None, probes=()), model_name(plan), source_text(plan)
-    )
-    width, facts = material.backbone.arrays["conv_pw_13_bn.gamma"].size, {}
-    reasons: tuple[str, ...] = ()
-    both = np.zeros((width + 1, classes), np.float32)
-    if team.leads:
-        head, values, readable, reasons, _ = learn_head(material, plan, tools, options.resolution, refit=False)
-        both[:-1], both[-1] = head.kernel, head.bias
-        facts = {"head_val_top1": head.val_top1, "head_strength": head.strength}
-        test = material.split.of("test")
-        test = test[readable[test]]
-        if len(test):  # told, not used: what layers add to the head that they start with
-            facts["head_top1"] = top_k_share(values[test, 0] @ head.kernel + head.bias, material.labels[test], 1).value
-    both = team.agree(both)
-    arrays = {name: array for name, array in material.backbone.arrays.items() if not name.startswith("conv_preds")}
-    arrays |= {"conv_preds.kernel": both[None, None, :-1], "conv_preds.bias": both[-1]}
-    return card, arrays, facts, reasons
-
-
 def _batches(
     network: Network,
     material: Material,
     options: Options,
-    scaling: Scaling,
+    start: Start,
     val: NDArray[np.uint8],
     folder: Path,
     team: Team,
@@ -165,7 +127,13 @@ def _batches(
             f"{options.batch_size}"
         )
     common = (crops, material.labels[train], usable, options.resolution)
-    rest = {"num_classes": len(material.dataset.classes), "label_smoothing": options.label_smoothing}
+    scaling = picture_scaling(start.card.recipe.value_range)
+    rest: dict[str, Any] = {
+        "num_classes": len(material.dataset.classes),
+        "label_smoothing": options.label_smoothing,
+        "soft": start.soft,
+        "soft_share": options.teacher_share,
+    }
     if options.last_blocks is None:
         batches = Batches(
             *common,
@@ -174,12 +142,12 @@ def _batches(
             options.seed,
             rank=team.rank,
             world_size=team.size,
-            **rest,  # type: ignore[arg-type]
+            **rest,
         )
         return batches, scaling, val, unread
     network.to(team.device)
     plain = replace(options.augmentation, mixup=0.0, cutmix=0.0)
-    batches = Batches(*common, plain, 64, options.seed, drop_last=False, **rest)  # type: ignore[arg-type]
+    batches = Batches(*common, plain, 64, options.seed, drop_last=False, **rest)
     last, frozen = options.first_trained, freeze(network, options.mixed_precision)
     with tools.stage("Computing activations"):
         views, targets = all_views(frozen, batches, usable, options.views, scaling, last, team.device, folder)

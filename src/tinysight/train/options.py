@@ -30,6 +30,7 @@ class Options:
         weight_decay: of dense kernels; depthwise kernels, batch norm and biases have none.
         warmup: share of the steps in which the rate rises.
         label_smoothing: share of each target spread over all classes, 0 to below 1.
+        teacher_share: how much of each target is what a head on the built-in network says, 0 (off) to 1.
         average_decay: of the moving average of the weights, which is what is kept; 0 keeps the weights themselves.
         patience: epochs without a better average on validation after which training ends; 0 never ends it early.
         mixed_precision: whether convolutions run in bfloat16 (float16 on older GPUs).
@@ -50,6 +51,7 @@ class Options:
     weight_decay: float = 0.02
     warmup: float = 0.05
     label_smoothing: float = 0.1
+    teacher_share: float = 0.5
     average_decay: float = 0.99
     patience: int = 0
     mixed_precision: bool = False
@@ -73,6 +75,7 @@ class Options:
             ("learning_rate", MAX_RATE, True),
             ("weight_decay", 10.0, True),
             ("warmup", 1.0, True),
+            ("teacher_share", 1.0, True),
             ("label_smoothing", 1.0, False),
             ("average_decay", 1.0, False),
         ):

@@ -88,17 +88,34 @@ def make_folds(labels: Indexes, train: Indexes, val: Indexes, seed: int) -> list
     """
     if len(val) >= FEWEST_VALIDATION:
         return [Fold(train, val)]
-    rows = np.sort(np.concatenate([train, val]))
-    rows = np.random.default_rng(seed).permutation(rows)
+    rows = np.concatenate([train, val])
+    folds = make_parts(labels, rows, FOLDS, seed)
+    return folds[:1] if len(rows) >= ENOUGH else folds
+
+
+def make_parts(labels: Indexes, rows: Indexes, parts: int, seed: int) -> list[Fold]:
+    """Cut pictures into parts, each with its share of every class.
+
+    Args:
+        labels: of all pictures, ``(N,)``.
+        rows: the pictures.
+        parts: how many at most, fewer where no class has so many pictures.
+        seed: of the parts.
+
+    Returns:
+        A fold for each part that asks it and learns from the others; none where every class has one picture. The only
+        picture of a class is never asked.
+    """
+    rows = np.random.default_rng(seed).permutation(np.sort(rows))
     counts = np.bincount(labels[rows])
-    parts = min(FOLDS, int(counts.max(initial=0)))
+    parts = min(parts, int(counts.max(initial=0)))
     if parts < 2:
         return []
     rows = rows[np.argsort(labels[rows], kind="stable")]  # by class, in a drawn order inside it
     part = np.arange(len(rows)) % parts
     part[counts[labels[rows]] == 1] = -1
     folds = [Fold(rows[part != number], rows[part == number]) for number in range(parts)]
-    return folds[:1] if len(rows) >= ENOUGH else [fold for fold in folds if len(fold.ask)]
+    return [fold for fold in folds if len(fold.ask)]
 
 
 def choose_strength(
