@@ -20,7 +20,8 @@ VARIANTS = {
 }
 
 
-def _network(material: Material) -> Any:
+def folded_network(material: Material) -> Any:
+    """Return a module of our numbers with batch norm folded, in inference mode."""
     import torch
 
     folded = fold(material.checkpoint.card.spec, material.checkpoint.arrays)
@@ -49,7 +50,7 @@ def contender(material: Material, variant: str, threads: int) -> Contender:
     import torch
 
     torch.set_num_threads(threads)
-    network = _network(material)
+    network = folded_network(material)
 
     def prepare(images: Any) -> Any:
         return torch.from_numpy(material.planes(images)).contiguous(memory_format=torch.channels_last)
