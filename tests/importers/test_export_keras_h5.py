@@ -131,8 +131,8 @@ def test_export_model_knows_its_formats(tmp_path, make_checkpoint):
     checkpoint = make_checkpoint(alpha=0.25, num_classes=7)
     export_model(checkpoint, "keras-h5", tmp_path / "a.h5")
     assert (tmp_path / "a.h5").stat().st_size > 800_000
-    with pytest.raises(UsageError, match=f"unknown export format 'keras'; known: {', '.join(FORMATS)}"):
-        export_model(checkpoint, "keras", tmp_path / "b.h5")
+    with pytest.raises(UsageError, match=f"unknown export format 'keras2'; known: {', '.join(FORMATS)}"):
+        export_model(checkpoint, "keras2", tmp_path / "b.h5")
 
 
 def test_the_verb(tmp_path, checkpoint_file, capfd):

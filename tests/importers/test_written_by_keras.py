@@ -58,12 +58,3 @@ def test_ours_to_keras_to_ours(keras, tmp_path, make_checkpoint, fields):
             group["vars"].attrs.pop("name", None)
     imported = import_file(tmp_path / "theirs.weights.h5")
     assert [array.tobytes() for array in imported.arrays.values()] == wanted
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_a_keras_archive_is_refused_with_the_way_out(keras, tmp_path):
-    from tinysight.errors import CheckpointError
-
-    build(keras, CASES[0]).save(tmp_path / "model.keras")
-    with pytest.raises(CheckpointError, match="save_weights"):
-        import_file(tmp_path / "model.keras")

@@ -208,7 +208,7 @@ def _imported_fields(checkpoint: Checkpoint, output: Path, digest: str) -> dict[
 @click.argument("file")
 @click.option("-o", "--output", metavar="FILE", help="Where the model goes. Default: FILE's name, .safetensors, here.")
 @click.option("--labels", metavar="FILE", help="Text file, UTF-8, one class name a line, as many as the outputs.")
-@click.option("--name", help="Name for the card. Default: the released model's name if it is one, else FILE's name.")
+@click.option("--name", help="Name for the card. Default: FILE's own, else the released model's, else FILE's name.")
 @click.option(
     "--resolution", type=click.IntRange(min=32), help="Input side in pixels. Default: what FILE states, else 224."
 )
@@ -225,7 +225,14 @@ def import_file(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Turn FILE into a model file of ours: a Keras .h5 or .weights.h5 file, or a frozen TF-slim graph (.pb).
+    """Turn FILE into a model file of ours: a Keras .h5, .weights.h5 or .keras file, or a frozen TF-slim graph (.pb).
+
+    Or an ONNX or TensorFlow Lite file that tinysight export wrote, in float32 or float16: it brings its own name,
+    labels, recipe and licence.
+
+    Or a safetensors file of timm's mobilenetv1_* or Hugging Face's MobileNetV1, or the folder of either, whose
+    config.json says how the network pads and how pictures are prepared. timm's files alone do not: they get timm's
+    padding and epsilon, and our own recipe.
 
     A model of 1000 classes gets ImageNet's names unless --labels or --not-imagenet is given: that is what the files
     published by Keras have. The 1001 outputs of TF-slim begin with "background", which is dropped with its weights, so
@@ -234,7 +241,8 @@ def import_file(
     from tinysight.checkpoint import arrays_sha256, write_checkpoint
     from tinysight.models import import_model
 
-    target = output_path(f"{Path(file).stem}.safetensors" if output is None else output, ".safetensors", force)
+    title = Path(file).name if Path(file).is_dir() else Path(file).stem
+    target = output_path(f"{title}.safetensors" if output is None else output, ".safetensors", force)
     checkpoint = import_model(file, labels=labels, name=name, resolution=resolution, imagenet=not not_imagenet)
     write_checkpoint(target, checkpoint)
     if as_json:

@@ -14,8 +14,9 @@ __all__ = ["Imported", "import_file", "sniff"]
 
 HEAD_BYTES = 512
 TAIL_BYTES = 64 << 10
-ACCEPTED = "a Keras .h5 or .weights.h5 file, or a frozen TF-slim graph (.pb)"
-SAVE_WEIGHTS = "save the weights alone with model.save_weights('x.weights.h5')"
+OURS = "an ONNX or TensorFlow Lite file that tinysight wrote"
+KERAS = "a Keras .h5, .weights.h5 or .keras file"
+ACCEPTED = f"{KERAS}, a frozen TF-slim graph (.pb), a timm or Hugging Face safetensors, or {OURS}"
 
 # Kinds that are known and not imported: what to say about them.
 REFUSED = {
@@ -24,13 +25,9 @@ REFUSED = {
     "lfs": "is a Git LFS pointer, not the model itself; run: git lfs pull",
     "pickle": "is a Python pickle, which can run code and is never opened",
     "torch": "is a PyTorch file (zip with a pickle), which can run code and is never opened",
-    "keras": f"is a .keras archive; {SAVE_WEIGHTS} instead",
     "npz": "is a NumPy .npz archive",
     "zip": "is a zip archive",
     "npy": "is a NumPy .npy array",
-    "tflite": "is a TensorFlow Lite model; import the Keras or TF-slim file it was made from",
-    "onnx": "looks like an ONNX or SavedModel file; import the Keras or TF-slim file it was made from",
-    "safetensors": "is a safetensors file; one of tinysight's own needs no import, give it to --model",
     "json": "is a JSON file",
     "unknown": "is in no known format",
 }
@@ -61,7 +58,7 @@ def sniff(head: bytes, tail: bytes = b"") -> str:
         tail: the last 64 KiB; only used to tell zip archives apart.
 
     Returns:
-        ``hdf5``, ``graph``, or a key of ``REFUSED``.
+        ``hdf5``, ``keras``, ``graph``, ``onnx``, ``tflite``, ``safetensors``, or a key of ``REFUSED``.
 
     >>> sniff(b"<!DOCTYPE html><title>Sign in</title>")
     'html'
@@ -95,10 +92,26 @@ def _reader(kind: str) -> Callable[..., Imported] | None:
         from tinysight.importers.keras_h5 import read_keras_h5
 
         return read_keras_h5
+    if kind == "keras":
+        from tinysight.importers.keras_archive import read_keras_archive
+
+        return read_keras_archive
     if kind == "graph":
         from tinysight.importers.slim_graph import read_slim_graph
 
         return read_slim_graph
+    if kind == "onnx":
+        from tinysight.importers.onnx_file import read_onnx
+
+        return read_onnx
+    if kind == "tflite":
+        from tinysight.importers.tflite_file import read_tflite
+
+        return read_tflite
+    if kind == "safetensors":
+        from tinysight.importers.torch_state import read_torch_state
+
+        return read_torch_state
     return None
 
 
@@ -106,7 +119,8 @@ def import_file(path: str | os.PathLike[str], *, resolution: int | None = None) 
     """Read a MobileNet v1 out of a foreign file, whatever its name.
 
     Args:
-        path: a Keras ``.h5`` or ``.weights.h5`` file, or a frozen TF-slim graph.
+        path: a Keras ``.h5``, ``.weights.h5`` or ``.keras`` file, a frozen TF-slim graph, a timm or Hugging Face
+            safetensors (or its folder), or an ONNX or TensorFlow Lite file that ``tinysight export`` wrote.
         resolution: input side in pixels, where the file does not state it or states another than wanted; by default
             what the file states, else 224.
 
@@ -118,8 +132,8 @@ def import_file(path: str | os.PathLike[str], *, resolution: int | None = None) 
     """
     if resolution is not None:
         Recipe(resolution)
-    head, tail = read_ends(path, HEAD_BYTES, TAIL_BYTES)
-    kind = sniff(head, tail)
+    # A folder is what Hugging Face has for a model.
+    kind = "safetensors" if os.path.isdir(path) else sniff(*read_ends(path, HEAD_BYTES, TAIL_BYTES))  # noqa: PTH112
     reader = _reader(kind)
     if reader is None:
         raise CheckpointError(f"{display_name(path)} {REFUSED[kind]}; expected {ACCEPTED}")

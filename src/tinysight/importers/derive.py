@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinysight.checkpoint.arrays import check_arrays, check_names
+from tinysight.checkpoint.card import Card
 from tinysight.errors import CheckpointError, UsageError, printable
-from tinysight.preprocess.recipe import MAX_RESOLUTION
+from tinysight.labels import Label
+from tinysight.preprocess.recipe import MAX_RESOLUTION, Recipe
 from tinysight.spec import BLOCKS, KERNEL_SIZE, STEM_FILTERS, Padding, Spec, array_shapes
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -30,12 +32,20 @@ class Imported:
         arrays: float32 by our names, in the network's order.
         source: the kind of file and its name, in words.
         licence: of the weights; foreign files do not state it, so ``unknown`` unless the caller knows.
+        labels: by class index, where the file holds them.
+        recipe: how its pictures are prepared, where the file says so.
+        name: of the model, where the file holds one.
+        card: the model's own, where the file is one of our exports; its probes are those that the arrays must give.
     """
 
     spec: Spec
     arrays: dict[str, NDArray[np.float32]]
     source: str
     licence: str = "unknown"
+    labels: tuple[Label, ...] | None = None
+    recipe: Recipe | None = None
+    name: str | None = None
+    card: Card | None = None
 
 
 def alpha_from_widths(widths: tuple[int, ...]) -> float | None:

@@ -7,6 +7,7 @@ it does not hold, and ask for filter plug-ins. Each is looked at before the libr
 from __future__ import annotations
 
 import contextlib
+import io
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -232,16 +233,44 @@ def open_hdf5(path: str | os.PathLike[str]) -> Iterator[Hdf5File]:
         CheckpointError: damaged, cut short, or larger than ``MAX_FILE_BYTES``.
         MissingExtraError: h5py is not installed.
     """
-    try:
-        import h5py
-    except ImportError:
-        raise MissingExtraError("h5py", "h5") from None
+    _check_h5py()
     where = display_name(path)
     data = read_bytes(path, MAX_FILE_BYTES)
     problem, size = heap_problem(data), len(data)
     del data
+    with _opened(os.fspath(path), where, size, problem) as file:
+        yield file
+
+
+@contextlib.contextmanager
+def open_hdf5_bytes(data: bytes, where: str) -> Iterator[Hdf5File]:
+    """Open the content of an HDF5 file for reading, and close it.
+
+    Args:
+        data: the file.
+        where: what it is, for messages.
+
+    Raises:
+        CheckpointError, MissingExtraError: as ``open_hdf5``.
+    """
+    _check_h5py()
+    with _opened(io.BytesIO(data), where, len(data), heap_problem(data)) as file:
+        yield file
+
+
+def _check_h5py() -> None:
     try:
-        root = h5py.File(os.fspath(path), "r")
+        import h5py  # noqa: F401
+    except ImportError:
+        raise MissingExtraError("h5py", "h5") from None
+
+
+@contextlib.contextmanager
+def _opened(source: str | io.BytesIO, where: str, size: int, problem: str | None) -> Iterator[Hdf5File]:
+    import h5py
+
+    try:
+        root = h5py.File(source, "r")
     except DAMAGE as error:
         raise CheckpointError(f"{where}: HDF5 file is damaged or cut short: {printable(str(error), 100)}") from None
     with root:

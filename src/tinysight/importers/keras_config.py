@@ -1,7 +1,7 @@
-"""What a Keras model file says about its layers in ``model_config``, read as plain JSON.
+"""What a Keras model says about its layers: ``model_config`` in an ``.h5`` file, ``config.json`` in an archive.
 
-Nothing is rebuilt from it: a Lambda layer with bytecode is a dictionary like any other, and only the numbers of known
-layers are looked at."""
+It is read as plain JSON and nothing is rebuilt from it: a Lambda layer with bytecode is a dictionary like any other,
+and only the numbers of known layers are looked at."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _layer_configs(text: str, where: str) -> list[tuple[str, dict[str, Any]]]:
         layer_list = json.loads(text)["config"]["layers"]
         return [(str(layer["class_name"]), dict(layer["config"])) for layer in layer_list]
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise CheckpointError(f"{where}: attribute model_config does not list the layers of a Keras model") from None
+        raise CheckpointError(f"{where}: model_config does not list the layers of a Keras model") from None
 
 
 def _resolution(config: dict[str, Any], where: str) -> int | None:
@@ -113,7 +113,7 @@ def read_model_config(text: str, where: str) -> KerasFacts:
     """Read resolution, padding and epsilon from a Keras model's JSON.
 
     Args:
-        text: the ``model_config`` attribute of a full-model ``.h5`` file.
+        text: the ``model_config`` attribute of a full-model ``.h5`` file, or an archive's ``config.json``.
         where: file name for messages.
 
     Raises:

@@ -10,8 +10,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tinysight.errors import CheckpointError, printable
 from tinysight.importers.derive import DEFAULT_RESOLUTION, Imported, finish, spec_from_shapes
@@ -114,8 +118,15 @@ def _numbered(file: Hdf5File, container: Any) -> dict[str, Stored]:
     return found
 
 
-def _find(file: Hdf5File) -> tuple[dict[str, Stored], KerasFacts, str]:
-    """Recognise the layout; return the arrays, the facts that the file states, and the layout's name."""
+def find_weights(file: Hdf5File) -> tuple[dict[str, Stored], KerasFacts, str]:
+    """Recognise the layout.
+
+    Returns:
+        The arrays by our names, the facts that the file states, and the layout's name.
+
+    Raises:
+        CheckpointError: no layout of Keras', or weights that no MobileNet v1 has.
+    """
     group, layout = file.root, "legacy weights"
     facts = KerasFacts()
     weights = file.group(file.root, "model_weights")
@@ -143,6 +154,33 @@ def _resolution(file: Hdf5File, facts: KerasFacts, path: str | os.PathLike[str])
     return facts.resolution or (int(match[1]) if match else DEFAULT_RESOLUTION)
 
 
+def read_weights(
+    file: Hdf5File, stored: Mapping[str, Stored], facts: KerasFacts, resolution: int
+) -> tuple[Spec, dict[str, NDArray[np.float32]]]:
+    """Read the arrays that were found.
+
+    Args:
+        file: that holds them.
+        stored: by our names.
+        facts: padding and epsilon.
+        resolution: input side in pixels.
+
+    Returns:
+        The network that has these shapes, and its arrays in its order.
+
+    Raises:
+        CheckpointError: another network, or numbers that are not finite.
+    """
+    spec = spec_from_shapes(
+        {name: array.shape for name, array in stored.items()},
+        file.where,
+        resolution=resolution,
+        padding=facts.padding,
+        bn_epsilon=facts.bn_epsilon,
+    )
+    return spec, finish(spec, file.read(stored), file.where)
+
+
 def read_keras_h5(path: str | os.PathLike[str], *, resolution: int | None = None) -> Imported:
     """Read the weights of a MobileNet v1 that Keras saved.
 
@@ -160,13 +198,7 @@ def read_keras_h5(path: str | os.PathLike[str], *, resolution: int | None = None
         MissingExtraError: h5py is not installed.
     """
     with open_hdf5(path) as file:
-        stored, facts, layout = _find(file)
-        spec = spec_from_shapes(
-            {name: array.shape for name, array in stored.items()},
-            file.where,
-            resolution=resolution if resolution is not None else _resolution(file, facts, path),
-            padding=facts.padding,
-            bn_epsilon=facts.bn_epsilon,
-        )
-        arrays = finish(spec, file.read(stored), file.where)
+        stored, facts, layout = find_weights(file)
+        side = resolution if resolution is not None else _resolution(file, facts, path)
+        spec, arrays = read_weights(file, stored, facts, side)
     return Imported(spec, arrays, f"Keras {layout} file {Path(file.where).name}")

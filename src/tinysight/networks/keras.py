@@ -35,7 +35,13 @@ if TYPE_CHECKING:
 __all__ = ["MobileNet", "decode_predictions", "from_checkpoint", "preprocess_input", "to_checkpoint"]
 
 
-def _keras() -> Any:
+def import_keras() -> Any:
+    """Import Keras, with its backend.
+
+    Raises:
+        MissingExtraError: Keras is not installed.
+        UsageError: its backend is not, or it is set to channels first.
+    """
     try:
         import keras
     except ModuleNotFoundError as error:
@@ -94,7 +100,7 @@ def MobileNet(  # noqa: N802 - the name that Keras' users know
         MissingExtraError: Keras is not installed.
         CheckpointError, StoreError: weights that are damaged or cannot be fetched.
     """
-    keras = _keras()
+    keras = import_keras()
     check_pooling(pooling)
     if input_tensor is not None:
         input_shape = _tensor_shape(keras, input_tensor, input_shape)
@@ -131,19 +137,19 @@ def from_checkpoint(
         A Keras model with the checkpoint's weights; its input is -1..1, as ``preprocess_input`` makes it.
 
     Raises:
-        CheckpointError: the file is damaged or not one of ours.
+        CheckpointError: the file is damaged, not one of ours, or holds int8 numbers only.
         UsageError: another pooling or activation than Keras has, or weights for pixels of another range than -1..1.
         MissingExtraError: Keras is not installed.
     """
-    keras = _keras()
+    keras = import_keras()
     check_pooling(pooling)
     _check_activation(keras, classifier_activation, trained=False)
     opened = checkpoint if isinstance(checkpoint, Checkpoint) else read_checkpoint(checkpoint)
     check_range(opened.card.recipe, f"model {printable(opened.card.name)}")
-    spec = opened.card.spec
+    arrays, spec = opened.float_arrays("a Keras model"), opened.card.spec
     head = Head(pooling, classifier_activation, name or f"mobilenet_{spec.alpha:0.2f}_{spec.resolution}")
     model = build(keras, spec, Sides(spec.resolution, spec.resolution), head, None)
-    assign(model, opened.arrays)
+    assign(model, arrays)
     return model
 
 
@@ -178,7 +184,7 @@ def to_checkpoint(
     """
     from tinysight.models import make_probes
 
-    keras = _keras()
+    keras = import_keras()
     spec = spec_of(model, resolution)
     names = None if labels is None else tuple(Label(None, x) if isinstance(x, str) else x for x in labels)
     card = Card(name, spec, recipe or Recipe(spec.resolution), names, licence, source)

@@ -37,7 +37,8 @@ def build(keras: Any, spec: Spec, sides: Sides, head: Head, input_tensor: Any) -
         head: its end.
         input_tensor: what to build on instead of an input of its own, or None.
     """
-    picture = keras.layers.Input(shape=(*sides, 3)) if input_tensor is None else input_tensor
+    # Keras would count these two names up from model to model; so the same network would be saved as other bytes.
+    picture = keras.layers.Input(shape=(*sides, 3), name="input_layer") if input_tensor is None else input_tensor
     values = picture
     for row in layers(spec):
         if row.has_bn:
@@ -45,7 +46,7 @@ def build(keras: Any, spec: Spec, sides: Sides, head: Head, input_tensor: Any) -
         elif row.kind == "head":
             values = _classifier(keras.layers, spec, head.activation, values)
         elif spec.include_top:
-            values = keras.layers.GlobalAveragePooling2D(keepdims=True)(values)
+            values = keras.layers.GlobalAveragePooling2D(keepdims=True, name="global_average_pooling2d")(values)
         elif head.pooling is not None:
             pool = "GlobalAveragePooling2D" if head.pooling == "avg" else "GlobalMaxPooling2D"
             values = getattr(keras.layers, pool)()(values)
