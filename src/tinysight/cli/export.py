@@ -24,7 +24,8 @@ Examples:
   tinysight export --format onnx --output mobilenet.onnx
   tinysight export --model runs/train-1/model.safetensors -f onnx --precision int8 \\
       --input pixels --check photos/ -o flowers.onnx
-  tinysight export --model mobilenet_v1_1.0_224 --format keras-h5 --output mobilenet.h5"""
+  tinysight export --model mobilenet_v1_1.0_224 --format keras-h5 --output mobilenet.h5
+  tinysight export --format web --output site"""
 OPEN_BATCH = "any"
 
 
@@ -101,12 +102,15 @@ def command(
     if min_agreement is not None and folder is None:
         raise UsageError("--min-agreement needs --check FOLDER to measure it on")
     target = output_path(output, FORMATS[format_name].suffix, force)
-    options = ExportOptions(precision, input_kind == "pixels", batch, scores == "probabilities")
+    sources = settings(offline)
     with progress_bar() as progress:
         wanted = "int8" if precision == "int8" else "float32"
-        checkpoint = open_model(model, settings(offline), progress, precision=wanted)
+        checkpoint = open_model(model, sources, progress, precision=wanted)
     seen = None if folder is None else read_photographs(folder, checkpoint.card.recipe)
-    found = export_model(checkpoint, format_name, target, options, None if seen is None else seen.images, min_agreement)
+    images = None if seen is None else seen.images
+    with progress_bar() as progress:
+        options = ExportOptions(precision, input_kind == "pixels", batch, scores == "probabilities", sources, progress)
+        found = export_model(checkpoint, format_name, target, options, images, min_agreement)
     _print(checkpoint, format_name, output, _size(target), options, found, as_json)
     return left_out([] if seen is None else list(seen.unreadable))
 

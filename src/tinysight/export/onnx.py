@@ -24,12 +24,13 @@ CARD_KEY = "tinysight.card"
 PRECISION_KEY = "tinysight.precision"
 
 
-def onnx_bytes(checkpoint: Checkpoint, options: ExportOptions) -> bytes:
+def onnx_bytes(checkpoint: Checkpoint, options: ExportOptions, features: bool = False) -> bytes:
     """Write a model as an ONNX file.
 
     Args:
         checkpoint: with a head, and the numbers that the precision needs.
         options: how.
+        features: whether ``features`` is a second output, as ``onnx_model`` and ``onnx_int8_model`` describe it.
 
     Raises:
         UsageError: a model without a head, or more than 2 GiB.
@@ -42,6 +43,7 @@ def onnx_bytes(checkpoint: Checkpoint, options: ExportOptions) -> bytes:
         raise UsageError(f"model {printable(card.name)} has no head, and an ONNX file of a classifier needs one")
     common: dict[str, Any] = {
         "pixels": options.pixels,
+        "features": features,
         "batch": options.batch,
         "probabilities": options.probabilities,
     }

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from tinysight.errors import UsageError
+
+if TYPE_CHECKING:
+    from tinysight.store import Progress, Settings
 
 Precision = Literal["float32", "float16", "int8"]
 
@@ -20,6 +23,8 @@ class ExportOptions:
         pixels: whether the input is uint8 and scaled in the file, or float32 in the recipe's range.
         probabilities: whether the file ends with softmax.
         batch: pictures in a run; None leaves it open.
+        settings: where a format that needs files of others (``web``) takes them from; None asks the environment.
+        progress: called with bytes done and bytes in all while they are fetched.
 
     Raises:
         UsageError: an unknown precision, or a batch below 1.
@@ -29,6 +34,8 @@ class ExportOptions:
     pixels: bool = False
     batch: int | None = 1
     probabilities: bool = False
+    settings: Settings | None = None
+    progress: Progress | None = None
 
     def __post_init__(self) -> None:
         if self.precision not in get_args(Precision):

@@ -101,16 +101,19 @@ def onnx_int8_model(
     value_range: tuple[float, float],
     *,
     pixels: bool = False,
+    features: bool = False,
     batch: int | None = None,
     probabilities: bool = False,
 ) -> ModelProto:
-    """Write a network in int8 as an ONNX model; inputs and outputs as ``onnx_model``, without ``features``.
+    """Write a network in int8 as an ONNX model; inputs and outputs as ``onnx_model``.
 
     Args:
         spec: the network, with a head.
         integers: its numbers in int8.
         value_range: what 0 and 255 are for the network, from the recipe.
         pixels: whether ``images`` is uint8, or float32 in ``value_range``.
+        features: whether ``features`` is an output beside the logits: whole numbers 0..255 in float32, each channel in
+            a unit of its own, as the head reads them.
         batch: N, >= 1; None leaves it open until a run.
         probabilities: as ``onnx_model``.
 
@@ -128,6 +131,8 @@ def onnx_int8_model(
         if layer.kind not in ("stem", "head"):
             source = _levels(graph, source, layer.kind)
         if layer.kind == "pool":
+            if features:
+                graph.add("Transpose", [source], "features", perm=[0, 2, 3, 1])
             source = graph.add("GlobalAveragePool", [source], layer.name)
             continue
         row = integers.layers[layer.name]
@@ -138,4 +143,4 @@ def onnx_int8_model(
             convolved = add(graph, layer, source, row)
             source = graph.add("QuantizeLinear", [convolved, "one", "zero_level"], f"{layer.name}_relu")
     graph.scores(source, probabilities)
-    return graph.model(spec, pixels=pixels, features=False, batch=batch, probabilities=probabilities)
+    return graph.model(spec, pixels=pixels, features=features, batch=batch, probabilities=probabilities)

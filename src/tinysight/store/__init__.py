@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tinysight.store.limits import Progress
     from tinysight.store.lock import locked
     from tinysight.store.material import Material, Request
+    from tinysight.store.npm import npm_members, npm_packages
     from tinysight.store.released import Release, releases
     from tinysight.store.settings import Settings
     from tinysight.store.sources import can_ask, obtain
@@ -29,6 +30,8 @@ __all__ = [
     "can_ask",
     "entry_path",
     "locked",
+    "npm_members",
+    "npm_packages",
     "obtain",
     "prepare_folder",
     "read_entry",
@@ -47,6 +50,8 @@ _HOMES = {
     "can_ask": "sources",
     "entry_path": "cache",
     "locked": "lock",
+    "npm_members": "npm",
+    "npm_packages": "npm",
     "obtain": "sources",
     "prepare_folder": "cache",
     "read_entry": "cache",

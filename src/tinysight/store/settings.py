@@ -12,6 +12,7 @@ from tinysight.errors import StoreError, UsageError
 CACHE_VARIABLE = "TINYSIGHT_CACHE"
 MIRROR_VARIABLE = "TINYSIGHT_MIRROR"
 OFFLINE_VARIABLE = "TINYSIGHT_OFFLINE"
+REGISTRY_VARIABLE = "npm_config_registry"  # npm's own; it reads it in capitals as well
 # In this order. requests itself does not look at SSL_CERT_FILE.
 CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR")
 _INDEX_VARIABLES = ("HOME", "USERPROFILE", "APPDATA", "PROGRAMDATA", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS")
@@ -30,6 +31,7 @@ class Settings:
         offline: open no connection at all.
         ca_bundle: file or folder of trusted certificates; None for those that requests ships.
         index_environment: the variables and home folders by which the user tells pip or uv their package index.
+        npm_registry: address that npm is told to use; None where npm itself is to be asked.
     """
 
     cache: Path | None
@@ -37,6 +39,7 @@ class Settings:
     offline: bool = False
     ca_bundle: str | None = None
     index_environment: Mapping[str, str] = field(default_factory=dict, repr=False)  # may hold passwords
+    npm_registry: str | None = field(default=None, repr=False)  # as well
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
@@ -52,6 +55,7 @@ class Settings:
             offline=_flag(OFFLINE_VARIABLE, environ.get(OFFLINE_VARIABLE, "")),
             ca_bundle=next((environ[name] for name in CA_VARIABLES if environ.get(name)), None),
             index_environment=index,
+            npm_registry=environ.get(REGISTRY_VARIABLE) or environ.get(REGISTRY_VARIABLE.upper()) or None,
         )
 
     def cache_folder(self) -> Path:
