@@ -31,7 +31,11 @@ OPTIONS = [
     click.option("--optimizer", type=click.Choice(["adamw", "sgd"]), help="Default: adamw."),
     click.option("--weight-decay", type=click.FloatRange(0, 10), help="Of dense kernels. Default: 0.02."),
     click.option("--label-smoothing", type=SHARE, help="Default: 0.1."),
-    click.option("--teacher-share", type=click.FloatRange(0, 1), help="Of each target. Default: 0.5; 0 is off."),
+    click.option(
+        "--teacher-share",
+        type=click.FloatRange(0, 1),
+        help="Of each target. Default: 0.5 for all layers of narrow networks, else 0, off.",
+    ),
     click.option("--average-decay", type=SHARE, help="Of the weights' moving average. Default: 0.99; 0 is off."),
     click.option("--patience", type=click.IntRange(0), help="Epochs without gain after which it ends. Default: off."),
     click.option("--resolution", type=SIDE, help="Side of the pictures in training, in pixels."),
@@ -66,6 +70,7 @@ RESOLUTIONS = {"all-layers": 160, "last-blocks": 224, "from-scratch": 96}
 LAST_BLOCKS_CROP = 0.35  # the blocks before do not learn how large things are now
 SHARES = {"test_share": 0.2, "val_share": 0.1}
 LAST_BLOCKS = 2  # of a budget: more cost more than they gain
+TEACHER_SHARE = 0.5  # of the targets of narrow networks; wide ones soon know more than the teacher
 WIDE_EPOCHS = 14  # of all layers at alpha above 0.5, which learn more from each
 
 
@@ -198,8 +203,8 @@ def _options(mode: Mode, model: str | None, alpha: float | None, seed: int, choi
     mixed = choices["mixed_precision"]
     names = ("weight_decay", "label_smoothing", "teacher_share", "average_decay", "patience", "views")
     rest = {name: choices[name] for name in names if choices[name] is not None}
-    if mode == "from-scratch":
-        rest["teacher_share"] = 0.0
+    if mode == "all-layers" and not wide:
+        rest.setdefault("teacher_share", TEACHER_SHARE)
     changes = {
         name: choices[name] for name in ("mixup", "cutmix", "erasing", "randaugment") if choices[name] is not None
     }

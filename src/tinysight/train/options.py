@@ -51,7 +51,7 @@ class Options:
     weight_decay: float = 0.02
     warmup: float = 0.05
     label_smoothing: float = 0.1
-    teacher_share: float = 0.5
+    teacher_share: float = 0.0
     average_decay: float = 0.99
     patience: int = 0
     mixed_precision: bool = False

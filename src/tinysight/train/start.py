@@ -17,7 +17,7 @@ from tinysight.train.material import Material, card_for
 from tinysight.train.options import Options
 from tinysight.train.plan import Plan
 from tinysight.train.scratch import random_start
-from tinysight.train.teacher import Teacher, ask_teacher, is_as_good
+from tinysight.train.teacher import Teacher, ask_teacher
 from tinysight.train.teaching import Tools, learn_head, model_name, needs_floats, source_text
 from tinysight.train.team import Team
 from tinysight.train.weights import Arrays
@@ -59,9 +59,8 @@ def make_start(material: Material, plan: Plan, options: Options, team: Team, too
         both[:-1], both[-1] = head.kernel, head.bias
         facts = _facts(material, head, values, readable)
         if options.teacher_share:
-            own = values if is_as_good(material, options.resolution) else None
-            teacher = ask_teacher(material, plan, tools, own)
-            if _is_believed(teacher, head, own is not None, facts, tools):
+            teacher = ask_teacher(material, plan, tools)
+            if _is_believed(teacher, head, facts, tools):
                 assert teacher is not None
                 soft = teacher.targets
     both, soft = team.agree(both), team.agree(soft)
@@ -97,13 +96,13 @@ def _facts(material: Material, head: Head, values: NDArray[np.float32], readable
     return facts
 
 
-def _is_believed(teacher: Teacher | None, head: Head, is_own: bool, facts: dict[str, Any], tools: Tools) -> bool:
+def _is_believed(teacher: Teacher | None, head: Head, facts: dict[str, Any], tools: Tools) -> bool:
     """Whether the teacher knows more than the head that the network starts with."""
     if teacher is None:
         return False
     facts["teacher_top1"] = teacher.top1
     own = min((trial.val_nll for trial in head.curve), default=np.inf)
-    if not is_own and teacher.loss >= own:
+    if teacher.loss >= own:
         tools.say("the built-in network knows less of these pictures than the start does: labels alone teach")
         return False
     tools.say(f"a teacher has a say in the targets: it names {teacher.top1:.1%} of pictures new to it right")

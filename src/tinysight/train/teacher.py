@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from tinysight.labels import softmax
 from tinysight.models import open_model
-from tinysight.spec import DEFAULT_MODEL, spec_from_name
+from tinysight.spec import DEFAULT_MODEL
 from tinysight.train.embeddings import embed
 from tinysight.train.head import Regression, solver_alone
 from tinysight.train.material import Material
 from tinysight.train.plan import Plan
-from tinysight.train.strength import Fold, choose_strength, make_parts
+from tinysight.train.strength import choose_strength, make_parts
 from tinysight.train.teaching import Tools
 
 FOLDS = 5
@@ -39,57 +39,55 @@ class Teacher(NamedTuple):
     loss: float
 
 
-def is_as_good(material: Material, resolution: int) -> bool:
-    """Whether the model that is started from is the teacher's network itself, or wider, and has seen none of this."""
-    backbone = material.backbone
-    if backbone is None or backbone.card.trained_on is not None:
-        return False
-    best = spec_from_name(DEFAULT_MODEL)
-    return backbone.card.spec.alpha >= best.alpha and resolution >= best.resolution
-
-
-def ask_teacher(
-    material: Material, plan: Plan, tools: Tools, embeddings: NDArray[np.float32] | None = None
-) -> Teacher | None:
-    """Have every picture of train judged by a head that has not learnt from it.
+def ask_teacher(material: Material, plan: Plan, tools: Tools) -> Teacher | None:
+    """Look at the pictures of train with the built-in network, and have each judged by a head that is new to it.
 
     Args:
         material: pictures and labels.
         plan: whose seed cuts the five parts.
         tools: progress and cache.
-        embeddings: float32 ``(N, views, c)`` of all examples to use; None computes those of the built-in network.
 
     Returns:
         None where no class has two pictures, so that nobody could judge.
     """
-    train, labels = material.split.of("train"), material.labels
-    classes = len(material.dataset.classes)
-    readable = np.ones(len(labels), np.bool_)
-    if embeddings is None:
-        embeddings = np.zeros((0, 0, 0), np.float32)
-        paths, contents = material.paths(train), [material.contents[row] for row in train.tolist()]
-        with tools.stage("Asking the built-in network") as count:
-            found = embed(open_model(DEFAULT_MODEL), paths, contents, cache=tools.cache, progress=count)
-        embeddings = np.zeros((len(labels), *found.values.shape[1:]), np.float32)
-        embeddings[train], readable[train] = found.values, found.readable
-    rows = train[readable[train]]
-    folds = make_parts(labels, rows, FOLDS, plan.seed)
+    train = material.split.of("train")
+    contents = [material.contents[row] for row in train.tolist()]
+    with tools.stage("Asking the teacher") as count:
+        found = embed(open_model(DEFAULT_MODEL), material.paths(train), contents, cache=tools.cache, progress=count)
+        classes = len(material.dataset.classes)
+        return judge(found.values, material.labels[train], found.readable, classes, plan.seed, plan.class_weights)
+
+
+def judge(
+    embeddings: NDArray[np.float32],
+    labels: NDArray[np.intp],
+    readable: NDArray[np.bool_],
+    num_classes: int,
+    seed: int = 0,
+    class_weights: bool = False,
+) -> Teacher | None:
+    """Have every picture judged by a head that has not learnt from it.
+
+    Args:
+        embeddings: float32 ``(M, views, c)``.
+        labels: ``(M,)``.
+        readable: bool ``(M,)``; who is not, and the only picture of a class, keeps its label.
+        num_classes: C.
+        seed: cuts the five parts.
+        class_weights: whether each class counts the same.
+    """
+    rows = np.flatnonzero(readable)
+    folds = make_parts(labels, rows, FOLDS, seed)
     if not folds:
         return None
-    targets = np.full((len(labels), classes), 0, np.float32)
-    targets[train, labels[train]] = 1  # of those whom nobody can judge
+    targets = np.eye(num_classes, dtype=np.float32)[labels]
     with solver_alone():
-        _judge(Regression(embeddings, labels, rows, plan.class_weights), labels, folds, targets)
+        regression = Regression(embeddings, labels, rows, class_weights)
+        choice = choose_strength(regression, labels, folds[:1], lambda _done: None)  # one chooses for all
+        for fold in folds:
+            logits = regression.logits(fold.ask, regression.fit(fold.learn, choice.strength))
+            targets[fold.ask] = softmax((logits / choice.temperature).astype(np.float32))
     asked = np.concatenate([fold.ask for fold in folds])
-    said = targets[asked]
-    right = said[np.arange(len(asked)), labels[asked]]
-    loss = float(-np.log(np.maximum(right, 1e-12)).mean())
-    return Teacher(targets[train], float((said.argmax(axis=1) == labels[asked]).mean()), loss)
-
-
-def _judge(regression: Regression, labels: NDArray[np.intp], folds: list[Fold], targets: NDArray[np.float32]) -> None:
-    """Fill in the probabilities of each fold; one of them chooses the strength for all."""
-    choice = choose_strength(regression, labels, folds[:1], lambda _done: None)
-    for fold in folds:
-        logits = regression.logits(fold.ask, regression.fit(fold.learn, choice.strength))
-        targets[fold.ask] = softmax((logits / choice.temperature).astype(np.float32))
+    right = np.maximum(targets[asked, labels[asked]], 1e-12)
+    top1 = float((targets[asked].argmax(axis=1) == labels[asked]).mean())
+    return Teacher(targets, top1, float(-np.log(right).mean()))
