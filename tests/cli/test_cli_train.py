@@ -239,7 +239,7 @@ def test_a_run_that_is_killed_twenty_times_ends_with_the_same_bytes(command, tmp
     [
         ({"last_blocks": 2}, "mobilenet_v1_1.0_224", (224, 10, 32, 1e-4, (0.35, 1.0))),
         ({"fine_tune": True}, "mobilenet_v1_1.0_224", (160, 14, 32, 4e-4, (0.25, 1.0))),
-        ({"fine_tune": True}, "mobilenet_v1_0.25_224", (160, 28, 64, 1e-3, (0.25, 1.0))),
+        ({"fine_tune": True}, "mobilenet_v1_0.25_224", (160, 28, 64, 2e-3, (0.25, 1.0))),
         ({"from_scratch": True}, None, (96, 60, 64, 2e-3, (0.25, 1.0))),
     ],
 )

@@ -24,7 +24,7 @@ from tinysight.tflite_graph import (
 )
 
 CARD_NAME = "tinysight.card"
-LEAST_DB = 18.0  # depthwise kernels are rounded a second time, which costs 4 dB on ImageNet's network
+LEAST_DB = 22.0  # depthwise kernels are rounded a second time; 26 dB on ImageNet's network
 
 
 def tflite_bytes(checkpoint: Checkpoint, options: ExportOptions) -> bytes:

@@ -127,11 +127,10 @@ def usual_rate(alpha: float, optimizer: Optimizer, batch_size: int, mode: Mode =
     It grows with the square root of the batch, as suits Adam (Malladi et al., arXiv 2205.10287); for SGD it is 30 times
     higher and grows in proportion (Goyal et al., arXiv 1706.02677).
     """
-    from_scratch = mode == "from-scratch"
-    rate = 2e-3 if from_scratch else 4e-4 if alpha > WIDE_FROM else 1e-3
+    wide = alpha > WIDE_FROM and mode != "from-scratch"
+    rate, batch = (4e-4, 32) if wide else (2e-3, 64)
     if mode == "last-blocks":
-        rate /= 4  # what they begin with is good already
-    batch = 32 if alpha > WIDE_FROM and not from_scratch else 64
+        rate = 1e-4 if wide else 2.5e-4  # what they begin with is good already
     if optimizer == "sgd":
         return 30 * rate * batch_size / batch
     return float(rate * (batch_size / batch) ** 0.5)
