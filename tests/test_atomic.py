@@ -51,13 +51,13 @@ def test_long_names_of_any_script_can_be_written(tmp_path):
 def test_a_folder_is_written_whole_and_replaced_by_the_next(tmp_path):
     target = tmp_path / "site"
     write_folder_atomically(target, {"index.html": b"old", "parts/a.js": b"1"})
-    write_folder_atomically(target, {"index.html": b"new", "parts/b.js": b"2"})
+    write_folder_atomically(target, {"index.html": b"new", "parts/a.js": b"2", "parts/b.js": b"3"})
     assert (target / "index.html").read_bytes() == b"new"
-    assert sorted(os.listdir(target / "parts")) == ["b.js"]
+    assert sorted(os.listdir(target / "parts")) == ["a.js", "b.js"]
     assert os.listdir(tmp_path) == ["site"]
 
 
-@pytest.mark.parametrize("kind", ["file", "link", "holds more"])
+@pytest.mark.parametrize("kind", ["file", "link", "holds more", "holds more below"])
 def test_a_folder_replaces_nothing_that_is_not_such_a_folder(tmp_path, kind):
     target, other = tmp_path / "site", tmp_path / "other"
     other.mkdir()
@@ -66,11 +66,11 @@ def test_a_folder_replaces_nothing_that_is_not_such_a_folder(tmp_path, kind):
     elif kind == "link":
         target.symlink_to(other)
     else:
-        target.mkdir()
-        (target / "photo.jpg").write_bytes(b"mine")
+        (target / "parts").mkdir(parents=True)
+        (target / ("parts/mine.txt" if kind.endswith("below") else "photo.jpg")).write_bytes(b"mine")
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(OSError, match="folder"):
-        write_folder_atomically(target, {"index.html": b"new"})
+        write_folder_atomically(target, {"index.html": b"new", "parts/a.js": b"1"})
     assert sorted(tmp_path.rglob("*")) == before
 
 

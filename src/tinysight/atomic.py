@@ -11,7 +11,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 
 def _flush(path: Path, flags: int) -> None:
@@ -61,12 +61,17 @@ def write_atomically(target: Path, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
+def _is_plain_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
 def write_folder_atomically(target: Path, files: Mapping[str, bytes]) -> None:
     """Write a folder that is whole or absent.
 
     Args:
-        target: the final name. A folder there is replaced where it holds no other names at its top than ``files`` has;
-            so that nobody loses what is not ours.
+        target: the final name. A folder there is replaced where it holds no other files than ``files`` names, so that
+            nobody loses what is not ours. A process that is killed just then may leave the old one under a name that
+            ends with ``.old.tmp``.
         files: contents by name in the folder, ``/`` between folders.
 
     Raises:
@@ -75,8 +80,8 @@ def write_folder_atomically(target: Path, files: Mapping[str, bytes]) -> None:
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise OSError(errno.ENOTDIR, "it is there and is not a folder")
     if target.is_dir():
-        ours = {PurePosixPath(name).parts[0] for name in files}
-        others = sorted({entry.name for entry in target.iterdir()} - ours)
+        there = (entry.relative_to(target).as_posix() for entry in target.rglob("*") if not _is_plain_folder(entry))
+        others = sorted(set(there) - set(files))
         if others:
             raise OSError(errno.ENOTEMPTY, f"the folder holds other things, such as {others[0]!r}")
     unique = f".tinysight.{os.getpid()}.{os.urandom(4).hex()}"
@@ -88,6 +93,9 @@ def write_folder_atomically(target: Path, files: Mapping[str, bytes]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
             _flush(path, os.O_RDWR)
+        with contextlib.suppress(OSError):
+            for folder in (temporary, *filter(Path.is_dir, temporary.rglob("*"))):
+                _flush(folder, os.O_RDONLY)
         if target.exists():
             target.replace(old)
         temporary.replace(target)

@@ -12,7 +12,7 @@ from tinysight.checkpoint.card import card_from_json
 from tinysight.cli import run
 from tinysight.engines import open_engine
 from tinysight.engines.onnx import is_installed
-from tinysight.errors import GateError, MissingExtraError, UsageError
+from tinysight.errors import EngineError, GateError, MissingExtraError, UsageError
 from tinysight.export import ExportOptions, export_model, report_path
 from tinysight.export.onnx import CARD_KEY, onnx_bytes, open_onnx
 from tinysight.labels import Label, softmax
@@ -225,3 +225,27 @@ def test_the_gate_refuses_too_few_equal_answers_and_the_verb_exits_with_3(model,
     assert "\n" not in error
     assert not (tmp_path / "m.onnx").exists()
     assert run([*command, "--min-agreement", "0.96"]) == 0
+
+
+@pytest.mark.parametrize("key", ["labels", "scale_values", "reverse_input_channels", "resize_type"])
+def test_what_model_api_reads_must_be_what_the_card_says(model, key):
+    import onnx
+
+    file = onnx.load_model_from_string(onnx_bytes(model, ExportOptions()))
+    entry = next(one for one in file.metadata_props if one.key == f"model_info {key}")
+    entry.value = " ".join(reversed(entry.value.split())) + " 0"
+    with pytest.raises(EngineError, match=f"model_info {key} does not say what its card says"):
+        open_onnx(file.SerializeToString())
+
+
+def test_another_models_card_is_refused(model, tmp_path, monkeypatch):
+    from dataclasses import replace
+
+    from tinysight import export
+
+    other = replace(model, card=replace(model.card, recipe=replace(model.card.recipe, resample="nearest")))
+    kind = export.FORMATS["onnx"]._replace(make=lambda *_: onnx_bytes(other, ExportOptions()))
+    monkeypatch.setitem(export.FORMATS, "onnx", kind)
+    with pytest.raises(GateError, match="the card in the file is not the model's"):
+        export_model(model, "onnx", tmp_path / "m.onnx")
+    assert list(tmp_path.iterdir()) == []

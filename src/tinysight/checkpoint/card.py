@@ -107,6 +107,11 @@ class Card:
             raise CheckpointError(f"seen must be {SEEN_BYTES} bytes a picture, for at most {MAX_SEEN} pictures")
 
     @property
+    def names(self) -> tuple[str, ...] | None:
+        """The labels' names, in the order of the outputs; None where they are not known."""
+        return None if self.labels is None else tuple(label.name for label in self.labels)
+
+    @property
     def trained_on(self) -> NDArray[np.uint32] | None:
         """``seen`` as uint32 ``(pictures,)``, rising; None where the pictures are not known."""
         return np.frombuffer(self.seen, ">u4").astype(np.uint32) if self.seen else None

@@ -19,6 +19,9 @@ from tinysight.export.parity import Parity, check, compare_with_ours, usual_pict
 
 __all__ = ["FORMATS", "ExportOptions", "Format", "Parity", "export_model", "report_path", "write_keras_h5"]
 
+# What the command line calls the fields of ``ExportOptions``.
+FLAGS = {"pixels": "--input (pixels)", "batch": "--batch", "probabilities": "--scores (probabilities)"}
+
 
 def report_path(path: Path) -> Path:
     """Return where the comparison of an export with us is kept: beside it."""
@@ -67,6 +70,7 @@ def export_model(
         pictures = usual_pictures(checkpoint) if images is None else images
         parity = compare_with_ours(checkpoint, chosen.open(made), options.precision, pictures, _size(made))
         check(parity, min_agreement)
+    report_path(target).unlink(missing_ok=True)  # a report never stands beside another file than its own
     _write(target, made)
     if parity is not None:
         record = {"format": format_name, "model": checkpoint.card.name, **parity.to_dict()}
@@ -75,9 +79,9 @@ def export_model(
 
 
 def _check_choices(format_name: str, chosen: Format, options: ExportOptions) -> None:
-    for name in ("pixels", "batch", "probabilities"):
+    for name in FLAGS:
         if name not in chosen.choices and getattr(options, name) != getattr(ExportOptions(), name):
-            raise UsageError(f"{format_name} has no {name} to choose, received {getattr(options, name)!r}")
+            raise UsageError(f"{format_name} has no {FLAGS[name]} to choose, received {getattr(options, name)!r}")
 
 
 def _size(made: Made) -> int:

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tinysight.checkpoint import Card
+
 
 class Artefact(NamedTuple):
     """What came out of an export, ready to be asked.
@@ -19,11 +21,13 @@ class Artefact(NamedTuple):
         probabilities: whether the scores are probabilities instead of logits.
         least_db: how close int8 has to come to our int8 there, in decibels.
         labels: the names that the file itself holds, in the order of its outputs; None where it holds none.
+        card: the card that the file holds; None where it holds none.
     """
 
     runtime: str
     run: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
     labels: tuple[str, ...] | None
+    card: Card | None = None
     least_db: float = 28.0
     probabilities: bool = False
 

@@ -6,6 +6,7 @@ OpenVINO's Model API looks for.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from tinysight.export.options import ExportOptions
 from tinysight.onnx_graph import onnx_int8_model, onnx_model
 from tinysight.preprocess.scale import scale
 
+MODEL_API = "model_info"
 CARD_KEY = "tinysight.card"
 PRECISION_KEY = "tinysight.precision"
 
@@ -59,14 +61,14 @@ def onnx_bytes(checkpoint: Checkpoint, options: ExportOptions, features: bool = 
 
 
 def _describe(model: Any, card: Card, options: ExportOptions) -> None:
-    properties = {CARD_KEY: card.to_json(), PRECISION_KEY: options.precision, **_model_api(card, options)}
+    properties = {CARD_KEY: card.to_json(), PRECISION_KEY: options.precision, **model_api(card, options.pixels)}
     for key, value in sorted(properties.items()):
         entry = model.metadata_props.add()
         entry.key, entry.value = key, value
     model.doc_string = f"{card.name}: MobileNet v1, {card.source}; licence of the weights: {card.licence}"
 
 
-def _model_api(card: Card, options: ExportOptions) -> dict[str, str]:
+def model_api(card: Card, pixels: bool) -> dict[str, str]:
     """Return what OpenVINO's Model API reads; its pictures come from OpenCV, which has blue first."""
     low, high = card.recipe.value_range
     found = {
@@ -75,13 +77,25 @@ def _model_api(card: Card, options: ExportOptions) -> dict[str, str]:
         "resize_type": "crop",
         "reverse_input_channels": "True",
     }
-    if not options.pixels:
+    if not pixels:
         per_unit = 255 / (high - low)
         found["scale_values"] = " ".join([repr(per_unit)] * 3)
         found["mean_values"] = " ".join([repr(-low * per_unit)] * 3)
     if card.labels is not None:
         found["labels"] = " ".join("_".join(label.name.split()) or "_" for label in card.labels)
-    return {f"model_info {key}": value for key, value in found.items()}
+    return {f"{MODEL_API} {key}": value for key, value in found.items()}
+
+
+def check_model_api(card: Card, pixels: bool, found: Mapping[str, str]) -> None:
+    """Refuse a file that tells OpenVINO's Model API anything but what its card says.
+
+    Raises:
+        EngineError: names the key.
+    """
+    wanted = model_api(card, pixels)
+    for key in sorted(wanted.keys() | found.keys()):
+        if wanted.get(key) != found.get(key):
+            raise EngineError(f"the file's {printable(key, 80)} does not say what its card says")
 
 
 def open_onnx(data: bytes, threads: int = 1) -> Artefact:
@@ -103,6 +117,7 @@ def open_onnx(data: bytes, threads: int = 1) -> Artefact:
     except Exception as error:  # its exceptions have no common base of their own
         raise EngineError(f"ONNX Runtime does not open the file: {printable(str(error), 200)}") from error
     pixels = session.get_inputs()[0].type == "tensor(uint8)"
+    check_model_api(card, pixels, {key: text for key, text in metadata.items() if key.startswith(MODEL_API)})
     batch = session.get_inputs()[0].shape[0]
     size = batch if isinstance(batch, int) else 1
 
@@ -110,10 +125,10 @@ def open_onnx(data: bytes, threads: int = 1) -> Artefact:
         values = images if pixels else scale(images, card.recipe.value_range)
         return in_batches(lambda batch: session.run(None, {"images": batch})[0], values, size)
 
-    labels = None if card.labels is None else tuple(label.name for label in card.labels)
     return Artefact(
         f"ONNX Runtime {onnxruntime.__version__}",
         run,
-        labels,
+        card.names,
+        card,
         probabilities=session.get_outputs()[0].name == "probabilities",
     )

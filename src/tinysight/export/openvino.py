@@ -23,13 +23,12 @@ from tinysight.checkpoint import Checkpoint
 from tinysight.checkpoint.card import card_from_json
 from tinysight.errors import EngineError, MissingExtraError, printable
 from tinysight.export.artefact import Artefact, in_batches
-from tinysight.export.onnx import CARD_KEY, PRECISION_KEY, onnx_bytes
+from tinysight.export.onnx import CARD_KEY, MODEL_API, PRECISION_KEY, check_model_api, onnx_bytes
 from tinysight.export.options import ExportOptions, Precision
 from tinysight.preprocess.scale import scale
 
 GRAPH, NUMBERS = "model.xml", "model.bin"
 ONNX_SECTION = "framework"  # where the converter leaves the metadata of the file it read
-MODEL_API = "model_info"
 COUNTED = re.compile(r"[A-Z][A-Za-z0-9]*_\d+")  # a name that the converter gave; ours begin with a small letter
 TELEMETRY = "openvino_telemetry"
 
@@ -51,8 +50,10 @@ def import_openvino() -> Any:
             sys.modules[TELEMETRY] = None  # type: ignore[assignment] # by which Python knows a package as absent
         try:
             import openvino
-        except ImportError:
+        except ModuleNotFoundError:
             raise MissingExtraError("openvino", "openvino") from None
+        except ImportError as error:
+            raise EngineError(f"OpenVINO cannot be loaded: {printable(str(error), 200)}") from error
         finally:
             if hidden:
                 del sys.modules[TELEMETRY]
@@ -130,18 +131,19 @@ def open_openvino(files: Mapping[str, bytes], threads: int = 1) -> Artefact:
         request = compiled.create_infer_request()
     except Exception as error:
         raise EngineError(f"OpenVINO does not open the files: {printable(str(error), 200)}") from error
-    images, scores = model.inputs[0], model.outputs[0]
-    pixels = images.get_element_type() == openvino.Type.u8
-    batch = images.get_partial_shape()[0]
+    given, scores = model.inputs[0], model.outputs[0]
+    pixels = given.get_element_type() == openvino.Type.u8
+    told = {f"{MODEL_API} {key}": value.astype(str) for key, value in model.rt_info[MODEL_API].items()}
+    check_model_api(card, pixels, told)
+    batch = given.get_partial_shape()[0]
     size = 1 if batch.is_dynamic else batch.get_length()
 
     def answer(values: NDArray[Any]) -> NDArray[np.float32]:
         return np.array(request.infer([values])[0], dtype=np.float32)  # a copy: the next answer takes its place
 
-    def run(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        values = pictures if pixels else scale(pictures, card.recipe.value_range)
+    def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        values = images if pixels else scale(images, card.recipe.value_range)
         return in_batches(answer, values, size)
 
-    labels = None if card.labels is None else tuple(label.name for label in card.labels)
     version = openvino.__version__.split("-")[0]
-    return Artefact(f"OpenVINO {version}", run, labels, probabilities="probabilities" in scores.get_names())
+    return Artefact(f"OpenVINO {version}", run, card.names, card, probabilities="probabilities" in scores.get_names())

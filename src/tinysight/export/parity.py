@@ -27,8 +27,9 @@ from tinysight.quantize.synthetic import synthetic_pictures
 
 DRAWN = 12  # pictures beside the probes, where none are given
 TIMED = 15  # of each program, in turns
-# Of logits up to 16 in size; beyond that in proportion.
-LARGEST_DIFFERENCE: dict[Precision, float] = {"float32": 1e-4, "float16": 0.25}
+# Of logits up to 16 in size; beyond that in proportion. In float32 they lie within 1e-4 on nearly all pictures; of 500
+# and a network of alpha 0.25, whose sums cancel, one is 1.2e-4 away where batch norm is not folded.
+LARGEST_DIFFERENCE: dict[Precision, float] = {"float32": 2e-4, "float16": 0.25}
 USUAL_SIZE = 16.0
 # int8 is compared in decibels. Runtimes hold biases as whole numbers, so that one activation in 300 is rounded the
 # other way; that has to stay well below what rounding to int8 did itself.
@@ -57,6 +58,7 @@ class Parity:
         bytes: of the file.
         milliseconds: of one picture there, median, on one thread.
         our_milliseconds: the same with our engine.
+        card_equal: whether the file holds the model's card; None where it holds none.
         labels_equal: whether the file holds the card's labels in their order; None where the card has none.
     """
 
@@ -74,6 +76,7 @@ class Parity:
     bytes: int
     milliseconds: float
     our_milliseconds: float
+    card_equal: bool | None
     labels_equal: bool | None
 
     def to_dict(self) -> dict[str, Any]:
@@ -118,7 +121,7 @@ def compare_with_ours(
         floats = open_engine(checkpoint, precision="float32", threads=1)
         exact = np.concatenate([floats.run(image[None]).logits for image in images])
     theirs_ms, ours_ms = _times(artefact.run, run_ours, images)
-    labels = checkpoint.card.labels
+    card, names = artefact.card, checkpoint.card.names
     return Parity(
         artefact.runtime,
         precision,
@@ -134,7 +137,8 @@ def compare_with_ours(
         size,
         theirs_ms,
         ours_ms,
-        None if labels is None else artefact.labels == tuple(label.name for label in labels),
+        None if card is None else card.to_json() == checkpoint.card.to_json(),
+        None if names is None else artefact.labels == names,
     )
 
 
@@ -151,6 +155,8 @@ def check(parity: Parity, min_agreement: float | None = None) -> None:
     where = f"{parity.runtime} on {parity.pictures} pictures"
     if parity.labels_equal is False:
         raise GateError(f"the file's labels are not the model's, or in another order, as {where} reads them")
+    if parity.card_equal is False:
+        raise GateError(f"the card in the file is not the model's, as {where} reads it")
     if parity.precision == "int8":
         least = parity.least_db if parity.own_db is None else min(parity.least_db, parity.own_db + BETTER_DB)
         if not parity.signal_to_noise_db >= least:
