@@ -209,3 +209,11 @@ def test_without_a_package_the_extra_is_named(model, tmp_path, monkeypatch, pack
     with pytest.raises(MissingExtraError, match=rf"{package} is not installed.*tinysight\[huggingface\]"):
         export_model(model, "huggingface", tmp_path / "m")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_processor_of_another_range_is_refused(model):
+    files = dict(huggingface_files(model))
+    fields = json.loads(files["preprocessor_config.json"])
+    files["preprocessor_config.json"] = json.dumps(fields | {"image_mean": [0.1, 0.2, 0.3]}).encode()
+    with pytest.raises(GateError, match="makes of pixels of 51 what the model's recipe does not"):
+        open_huggingface(files)

@@ -12,7 +12,7 @@ from tinysight.checkpoint.card import card_from_json
 from tinysight.cli import run
 from tinysight.engines import open_engine
 from tinysight.engines.onnx import is_installed
-from tinysight.errors import EngineError, GateError, MissingExtraError, UsageError
+from tinysight.errors import GateError, MissingExtraError, UsageError
 from tinysight.export import ExportOptions, export_model, report_path
 from tinysight.export.onnx import CARD_KEY, onnx_bytes, open_onnx
 from tinysight.labels import Label, softmax
@@ -143,7 +143,7 @@ def test_the_verb_writes_a_file_and_what_was_found(model, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--batch", "0"], "--batch must be a whole number from 1 on, or any, received '0'"),
+        (["--batch", "0"], "--batch must be a whole number from 1 to 256, or any, received '0'"),
         (["--batch", "x" * 50], "--batch must be"),
         (["--min-agreement", "0.9"], "needs --check FOLDER"),
     ],
@@ -234,7 +234,7 @@ def test_what_model_api_reads_must_be_what_the_card_says(model, key):
     file = onnx.load_model_from_string(onnx_bytes(model, ExportOptions()))
     entry = next(one for one in file.metadata_props if one.key == f"model_info {key}")
     entry.value = " ".join(reversed(entry.value.split())) + " 0"
-    with pytest.raises(EngineError, match=f"model_info {key} does not say what its card says"):
+    with pytest.raises(GateError, match=f"model_info {key} does not say what its card says"):
         open_onnx(file.SerializeToString())
 
 
@@ -249,3 +249,37 @@ def test_another_models_card_is_refused(model, tmp_path, monkeypatch):
     with pytest.raises(GateError, match="the card in the file is not the model's"):
         export_model(model, "onnx", tmp_path / "m.onnx")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("limit", [float("nan"), -1, 1.5])
+def test_a_limit_that_is_no_share_is_refused(model, tmp_path, limit):
+    with pytest.raises(UsageError, match="min_agreement must be from 0 to 1, received"):
+        export_model(model, "onnx", tmp_path / "m.onnx", min_agreement=limit)
+
+
+@pytest.mark.parametrize("shape", [(0, 64, 64, 3), (2, 10, 10, 3), (64, 64, 3)])
+def test_pictures_of_another_form_are_refused(model, tmp_path, shape):
+    with pytest.raises(UsageError, match=r"images must be uint8 \(N, 64, 64, 3\) with N at least 1, received uint8"):
+        export_model(model, "onnx", tmp_path / "m.onnx", images=np.zeros(shape, np.uint8))
+
+
+def test_int8_alone_has_no_share_of_float32s_answers(model, tmp_path):
+    from dataclasses import replace
+
+    with pytest.raises(UsageError, match="holds no float32 numbers"):
+        export_model(replace(model, arrays={}), "onnx", tmp_path / "m.onnx", ExportOptions("int8"), min_agreement=0.9)
+
+
+def test_the_built_in_int8_is_held_against_float32(tmp_path, monkeypatch, capsys):
+    """The model's float32 numbers lie in another file; where they cannot be had, --min-agreement is refused."""
+    import shutil
+    from pathlib import Path
+
+    (tmp_path / "photos").mkdir()
+    shutil.copy(Path(__file__).parents[2] / "examples" / "candle.jpg", tmp_path / "photos")
+    monkeypatch.setenv("TINYSIGHT_CACHE", str(tmp_path / "cache"))
+    command = ["export", "-f", "onnx", "--precision", "int8", "--offline", "--check", str(tmp_path / "photos"), "-o"]
+    assert run([*command, str(tmp_path / "m.onnx"), "--min-agreement", "0.9"]) == 1
+    assert not (tmp_path / "m.onnx").exists()
+    assert run([*command, str(tmp_path / "m.onnx")]) == 0
+    assert "not compared with float32's first answers" in capsys.readouterr().err

@@ -14,6 +14,7 @@ from tinysight.errors import GateError, StoreError, UsageError
 from tinysight.explain import class_activation_map, head_weights
 from tinysight.export import FORMATS, ExportOptions, export_model, report_path
 from tinysight.export.web import open_web, web_files
+from tinysight.fold import fold
 from tinysight.store import Settings
 
 pytestmark = pytest.mark.skipif(not is_installed(), reason="needs onnx and onnxruntime (extra onnx)")
@@ -118,9 +119,8 @@ def test_shifted_names_and_damaged_weights_are_refused(model, tmp_path, monkeypa
         files["model.json"] = json.dumps(fields | {"labels": fields["labels"][1:] + fields["labels"][:1]}).encode()
 
     def damage(files):
-        data, offset = bytearray(files["model.onnx"]), about(files)["head"]["offset"]
-        data[offset : offset + 4] = np.float32(9).tobytes()
-        files["model.onnx"] = bytes(data)
+        bias = fold(model.card.spec, model.arrays)["conv_pw_13"].bias.tobytes()
+        files["model.onnx"] = files["model.onnx"].replace(bias, bytes(len(bias)))
 
     for change, message in ((shift, "labels are not the model's"), (damage, "logits differ from ours")):
         spoil(change)
@@ -141,6 +141,23 @@ def test_offline_without_the_runtime_is_one_line_and_no_folder(model, tmp_path, 
     with pytest.raises(StoreError, match=r"onnxruntime-web-.*\.tgz is not in the cache and offline mode is on"):
         export_model(model, "web", tmp_path / "site", options)
     assert not (tmp_path / "site").exists()
+
+
+@pytest.mark.parametrize(
+    ("precision", "fault"),
+    [(one, fault) for one in ("float32", "float16", "int8") for fault in ("offset", "recipe")] + [("int8", "scale")],
+)
+def test_what_the_page_reads_beside_the_model_is_checked(model, precision, fault):
+    files = web_files(model, ExportOptions(precision))
+    open_web(files)
+    fields = about(files)
+    if fault == "recipe":
+        fields["recipe"]["crop_fraction"] = 0.5
+    else:
+        fields["head"][fault] += 4
+    files["model.json"] = json.dumps(fields).encode()
+    with pytest.raises(GateError, match="recipe" if fault == "recipe" else "does not lie where"):
+        open_web(files)
 
 
 def test_open_web_asks_what_the_page_reads(model):

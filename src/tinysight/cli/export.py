@@ -11,6 +11,7 @@ from tinysight.cli.options import model_option, offline_option, settings
 from tinysight.cli.output import echo_json, json_option, left_out, output_path, progress_bar
 from tinysight.errors import UsageError, printable
 from tinysight.export import FORMATS
+from tinysight.export.options import MAX_BATCH
 
 if TYPE_CHECKING:
     from tinysight.checkpoint import Checkpoint
@@ -32,9 +33,9 @@ OPEN_BATCH = "any"
 def _batch(_context: click.Context, _option: click.Parameter, value: str) -> int | None:
     if value == OPEN_BATCH:
         return None
-    if not value.isdecimal() or len(value) > 6 or int(value) < 1:
+    if not value.isdecimal() or len(value) > 6 or not 1 <= int(value) <= MAX_BATCH:
         raise UsageError(
-            f"--batch must be a whole number from 1 on, or {OPEN_BATCH}, received {printable(value, 40)!r}"
+            f"--batch must be a whole number from 1 to {MAX_BATCH}, or {OPEN_BATCH}, received {printable(value, 40)!r}"
         )
     return int(value)
 
@@ -106,6 +107,8 @@ def command(
     with progress_bar() as progress:
         wanted = "int8" if precision == "int8" else "float32"
         checkpoint = open_model(model, sources, progress, precision=wanted)
+        if wanted == "int8" and folder is not None:
+            checkpoint = _with_floats(checkpoint, model, sources, progress, min_agreement is not None)
     seen = None if folder is None else read_photographs(folder, checkpoint.card.recipe)
     images = None if seen is None else seen.images
     with progress_bar() as progress:
@@ -113,6 +116,28 @@ def command(
         found = export_model(checkpoint, format_name, target, options, images, min_agreement)
     _print(checkpoint, format_name, output, _size(target), options, found, as_json)
     return left_out([] if seen is None else list(seen.unreadable))
+
+
+def _with_floats(checkpoint: Checkpoint, model: str, sources: Any, progress: Any, must: bool) -> Checkpoint:
+    """Add the float32 numbers, whose first answers int8 is held against, where the model's file has none.
+
+    Raises:
+        TinysightError: they cannot be had, and ``must`` says that they are needed.
+    """
+    from dataclasses import replace
+
+    from tinysight.errors import TinysightError
+    from tinysight.models import open_model
+
+    if checkpoint.arrays:
+        return checkpoint
+    try:
+        return replace(checkpoint, arrays=open_model(model, sources, progress, precision="float32").arrays)
+    except TinysightError as error:
+        if must:
+            raise
+        click.echo(f"not compared with float32's first answers: {error}", err=True)
+        return checkpoint
 
 
 def _size(target: Path) -> int:

@@ -20,12 +20,12 @@ from tinysight.export.parity import Parity, check, compare_with_ours, usual_pict
 __all__ = ["FORMATS", "ExportOptions", "Format", "Parity", "export_model", "report_path", "write_keras_h5"]
 
 # What the command line calls the fields of ``ExportOptions``.
-FLAGS = {"pixels": "--input (pixels)", "batch": "--batch", "probabilities": "--scores (probabilities)"}
+FLAGS = {"pixels": "--input (pixels)", "batch": "--batch (batch)", "probabilities": "--scores (probabilities)"}
 
 
-def report_path(path: Path) -> Path:
+def report_path(path: str | os.PathLike[str]) -> Path:
     """Return where the comparison of an export with us is kept: beside it."""
-    return path.with_name(f"{path.name}.parity.json")
+    return Path(path).with_name(f"{Path(path).name}.parity.json")
 
 
 def export_model(
@@ -64,6 +64,7 @@ def export_model(
     _check_choices(format_name, chosen, options)
     if chosen.open is None and (images is not None or min_agreement is not None):
         raise UsageError(f"{format_name} has no runtime to compare pictures in")
+    _check_pictures(checkpoint, images, min_agreement)
     made = chosen.make(checkpoint, options, target)
     parity = None
     if chosen.open is not None:
@@ -78,10 +79,23 @@ def export_model(
     return parity
 
 
+def _check_pictures(checkpoint: Checkpoint, images: NDArray[np.uint8] | None, min_agreement: float | None) -> None:
+    if min_agreement is not None:
+        if not 0 <= min_agreement <= 1:
+            raise UsageError(f"min_agreement must be from 0 to 1, received {min_agreement!r}")
+        if not checkpoint.arrays:
+            raise UsageError("min_agreement is of float32's first answers, and the model holds no float32 numbers")
+    side = checkpoint.card.spec.resolution
+    if images is not None and (images.dtype != np.uint8 or not len(images) or images.shape[1:] != (side, side, 3)):
+        raise UsageError(
+            f"images must be uint8 (N, {side}, {side}, 3) with N at least 1, received {images.dtype} {images.shape}"
+        )
+
+
 def _check_choices(format_name: str, chosen: Format, options: ExportOptions) -> None:
     for name in FLAGS:
         if name not in chosen.choices and getattr(options, name) != getattr(ExportOptions(), name):
-            raise UsageError(f"{format_name} has no {FLAGS[name]} to choose, received {getattr(options, name)!r}")
+            raise UsageError(f"{format_name} has no {FLAGS[name]} to choose")
 
 
 def _size(made: Made) -> int:

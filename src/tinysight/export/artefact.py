@@ -22,12 +22,14 @@ class Artefact(NamedTuple):
         least_db: how close int8 has to come to our int8 there, in decibels.
         labels: the names that the file itself holds, in the order of its outputs; None where it holds none.
         card: the card that the file holds; None where it holds none.
+        batch: pictures in a run, where that is fixed; fewer take as long.
     """
 
     runtime: str
     run: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
     labels: tuple[str, ...] | None
     card: Card | None = None
+    batch: int = 1
     least_db: float = 28.0
     probabilities: bool = False
 

@@ -11,9 +11,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from tinysight.checkpoint import Card, Checkpoint
 from tinysight.checkpoint.card import card_from_json
-from tinysight.errors import EngineError, MissingExtraError, TinysightError, UsageError, printable
+from tinysight.errors import EngineError, GateError, MissingExtraError, TinysightError, UsageError, printable
 from tinysight.export.artefact import Artefact
 from tinysight.export.model_card import model_card
 from tinysight.export.state_dict import (
@@ -28,6 +30,7 @@ from tinysight.importers.huggingface import CONFIG, MODEL_TYPE, PREPROCESSOR, RE
 from tinysight.importers.pixel_range import mean_and_std
 from tinysight.importers.torch_names import huggingface_name
 from tinysight.preprocess.recipe import Recipe
+from tinysight.preprocess.scale import scale
 from tinysight.spec import Spec, layers
 
 
@@ -75,6 +78,8 @@ def _pads_as_tensorflow(spec: Spec) -> bool:
 
 def _config(card: Card) -> dict[str, Any]:
     spec = card.spec
+    if spec.num_classes == 1:
+        raise UsageError("transformers takes a single output for a sigmoid's; at least 2 classes go there, received 1")
     names = [f"LABEL_{number}" for number in range(spec.num_classes)]
     if card.labels is not None:
         names = [label.name for label in card.labels]
@@ -124,6 +129,7 @@ def open_huggingface(files: Mapping[str, bytes]) -> Artefact:
 
     Raises:
         EngineError: transformers does not open the folder, or misses numbers in it.
+        GateError: its processor brings pixels into another range.
         MissingExtraError: the extra ``huggingface`` is not installed.
     """
     transformers = _import_transformers()
@@ -134,7 +140,7 @@ def open_huggingface(files: Mapping[str, bytes]) -> Artefact:
             network, seen = transformers.AutoModelForImageClassification.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True, output_loading_info=True
             )
-            transformers.AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+            processor = transformers.AutoImageProcessor.from_pretrained(folder, local_files_only=True)
         card = card_from_json(metadata_of(files[WEIGHTS])[CARD_KEY])
     except TinysightError:
         raise
@@ -143,11 +149,27 @@ def open_huggingface(files: Mapping[str, bytes]) -> Artefact:
     others = {kind: names for kind, names in seen.items() if names}
     if others:
         raise EngineError(f"transformers finds other names in the folder: {printable(str(others), 200)}")
+    _check_processor(processor, card)
     names = network.config.id2label
     labels = None if card.labels is None else tuple(names[number] for number in range(len(names)))
     run = pictures_runner(lambda values: network(pixel_values=values).logits, card.recipe.value_range, "huggingface")
     network.train(False)
-    return Artefact(f"transformers {transformers.__version__}", run, labels)
+    return Artefact(f"transformers {transformers.__version__}", run, labels, card)
+
+
+def _check_processor(processor: Any, card: Card) -> None:
+    """See that a dark and a light grey become what the recipe says, at the recipe's size.
+
+    Raises:
+        GateError: they do not.
+    """
+    side = card.recipe.resolution
+    for level in (51, 204):
+        picture = np.full((side + 32, side + 32, 3), level, np.uint8)
+        wanted = float(scale(picture[:1, :1], card.recipe.value_range)[0, 0, 0])
+        found = np.asarray(processor(images=picture, return_tensors="np")["pixel_values"])
+        if found.shape != (1, 3, side, side) or not np.abs(found - wanted).max() <= 1e-4:
+            raise GateError(f"{PREPROCESSOR} makes of pixels of {level} what the model's recipe does not: {wanted:g}")
 
 
 def _import_transformers() -> ModuleType:

@@ -53,5 +53,4 @@ def open_keras(data: bytes) -> Artefact:
     def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         return opened.run(scale(images, card.recipe.value_range))
 
-    labels = None if card.labels is None else tuple(label.name for label in card.labels)
-    return Artefact(opened.version, run, labels, probabilities=opened.probabilities)
+    return Artefact(opened.version, run, card.names, card, probabilities=opened.probabilities)

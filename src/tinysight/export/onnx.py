@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tinysight.checkpoint import Card, Checkpoint
 from tinysight.checkpoint.card import card_from_json
 from tinysight.engines.onnx import import_onnxruntime, open_session
-from tinysight.errors import EngineError, UsageError, printable
+from tinysight.errors import EngineError, GateError, UsageError, printable
 from tinysight.export.artefact import Artefact, in_batches
 from tinysight.export.options import ExportOptions
 from tinysight.onnx_graph import onnx_int8_model, onnx_model
@@ -90,12 +90,12 @@ def check_model_api(card: Card, pixels: bool, found: Mapping[str, str]) -> None:
     """Refuse a file that tells OpenVINO's Model API anything but what its card says.
 
     Raises:
-        EngineError: names the key.
+        GateError: names the key.
     """
     wanted = model_api(card, pixels)
     for key in sorted(wanted.keys() | found.keys()):
         if wanted.get(key) != found.get(key):
-            raise EngineError(f"the file's {printable(key, 80)} does not say what its card says")
+            raise GateError(f"the file's {printable(key, 80)} does not say what its card says")
 
 
 def open_onnx(data: bytes, threads: int = 1) -> Artefact:
@@ -107,6 +107,7 @@ def open_onnx(data: bytes, threads: int = 1) -> Artefact:
 
     Raises:
         EngineError: ONNX Runtime does not open it, or it is none of ours.
+        GateError: what it tells Model API is not what its card says.
         MissingExtraError: the extra ``onnx`` is not installed.
     """
     onnxruntime = import_onnxruntime()
@@ -130,5 +131,6 @@ def open_onnx(data: bytes, threads: int = 1) -> Artefact:
         run,
         card.names,
         card,
+        size,
         probabilities=session.get_outputs()[0].name == "probabilities",
     )

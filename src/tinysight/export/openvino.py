@@ -119,6 +119,7 @@ def open_openvino(files: Mapping[str, bytes], threads: int = 1) -> Artefact:
 
     Raises:
         EngineError: OpenVINO does not open them, or they are none of ours.
+        GateError: what they tell Model API is not what their card says.
         MissingExtraError: the extra ``openvino`` is not installed.
     """
     openvino = import_openvino()
@@ -146,4 +147,6 @@ def open_openvino(files: Mapping[str, bytes], threads: int = 1) -> Artefact:
         return in_batches(answer, values, size)
 
     version = openvino.__version__.split("-")[0]
-    return Artefact(f"OpenVINO {version}", run, card.names, card, probabilities="probabilities" in scores.get_names())
+    return Artefact(
+        f"OpenVINO {version}", run, card.names, card, size, probabilities="probabilities" in scores.get_names()
+    )

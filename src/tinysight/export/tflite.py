@@ -113,4 +113,4 @@ def open_tflite(data: bytes, threads: int = 1) -> Artefact:
         return in_batches(answer, values, size)
 
     name = f"LiteRT {getattr(ai_edge_litert, '__version__', '')}".strip()
-    return Artefact(name, run, read_labels(data), card, LEAST_DB, logits["name"] == "probabilities")
+    return Artefact(name, run, read_labels(data), card, size, LEAST_DB, logits["name"] == "probabilities")

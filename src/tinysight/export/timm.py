@@ -114,6 +114,8 @@ def open_timm(data: bytes) -> Artefact:
         import timm.models.efficientnet
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "timm", "timm") from error
+    except Exception as error:  # a torchvision that does not fit its torch, for example
+        raise EngineError(f"timm cannot be loaded: {printable(str(error), 200)}") from error
     metadata = metadata_of(data)
     try:
         if CREATE in metadata:
@@ -126,6 +128,5 @@ def open_timm(data: bytes) -> Artefact:
         raise
     except Exception as error:  # its exceptions have no common base of their own
         raise EngineError(f"timm does not open the file: {printable(str(error), 200)}") from error
-    labels = None if card.labels is None else tuple(label.name for label in card.labels)
     run = pictures_runner(network.train(False), card.recipe.value_range, "timm")
-    return Artefact(f"timm {timm.__version__}", run, labels)
+    return Artefact(f"timm {timm.__version__}", run, card.names, card)

@@ -14,16 +14,20 @@ from dataclasses import replace
 from importlib import resources
 from typing import Any
 
+import numpy as np
+
 from tinysight.checkpoint import Checkpoint
 from tinysight.checkpoint.integers import POOL_UNITS
 from tinysight.costs.network import network_cost
-from tinysight.errors import EngineError
+from tinysight.engines.onnx import import_onnxruntime, open_session
+from tinysight.errors import EngineError, GateError
 from tinysight.export.artefact import Artefact
 from tinysight.export.onnx import onnx_bytes, open_onnx
 from tinysight.export.options import ExportOptions
 from tinysight.labels import Label
 from tinysight.models.released import environment_or
 from tinysight.onnx_graph import onnx_kernel
+from tinysight.quantize.synthetic import synthetic_pictures
 from tinysight.spec import layers
 from tinysight.store import npm_members, npm_packages
 
@@ -32,6 +36,7 @@ RUNTIME = "onnxruntime-web"
 RUNTIME_FOLDER = "runtime"
 APP_NAME = 30  # characters that a home screen has room for
 LEAST_DB = {"float32": 60.0, "float16": 25.0, "int8": 12.0}  # of a probe's answer; a browser that gives less is broken
+HEAD_TOLERANCE = 0.05  # of the largest difference; a pool in whole numbers rounds
 DTYPES = {"float32": "<f4", "float16": "<f2"}
 
 
@@ -162,11 +167,38 @@ def _site(files: Mapping[str, bytes]) -> bytes:
 
 
 def open_web(files: Mapping[str, bytes]) -> Artefact:
-    """Open the folder's model in ONNX Runtime, with the labels that the page will read.
+    """Open the folder's model in ONNX Runtime, with what the page will read of it beside the file.
 
     Raises:
         EngineError: ONNX Runtime does not open it.
+        GateError: recipe or head's place are not the model's.
         MissingExtraError: the extra ``onnx`` is not installed.
     """
-    labels = tuple(json.loads(files[ABOUT])["labels"])
-    return open_onnx(files[MODEL])._replace(labels=labels)
+    about = json.loads(files[ABOUT])
+    opened = open_onnx(files[MODEL])
+    assert opened.card is not None
+    if about["recipe"] != json.loads(json.dumps(opened.card.recipe.to_dict())):
+        raise GateError(f"the recipe in {ABOUT} is not that of the card in {MODEL}")
+    _check_head(files[MODEL], about, opened.card.spec.resolution)
+    return opened._replace(labels=tuple(about["labels"]))
+
+
+def _check_head(model: bytes, about: dict[str, Any], side: int) -> None:
+    """Draw two pictures and see that the kernel which the page reads makes the difference of their logits.
+
+    Raises:
+        GateError: it does not.
+    """
+    session = open_session(import_onnxruntime(), model, 1)
+    answers = [session.run(["logits", "features"], {"images": image[None]}) for image in synthetic_pictures(side, 2)]
+    (first, features), (second, others) = answers
+    head, (classes, channels) = about["head"], (first.shape[1], features.shape[3])
+    kind = {"int8": "<i1", **DTYPES}[head["type"]]
+    kernel = np.frombuffer(model, kind, classes * channels, head["offset"]).astype(np.float32)
+    kernel = kernel.reshape(classes, channels)
+    if head["type"] == "int8":
+        kernel *= np.frombuffer(model, "<f4", classes, head["scale"])[:, None] * np.float32(head["factor"])
+    found = kernel @ (features.mean((0, 1, 2)) - others.mean((0, 1, 2)))
+    wanted = (first - second)[0]
+    if not np.abs(found - wanted).max() <= HEAD_TOLERANCE * np.abs(wanted).max():
+        raise GateError(f"the head in {MODEL} does not lie where {ABOUT} says")

@@ -51,6 +51,8 @@ def import_keras() -> Any:
             f"Keras cannot load its backend: {error.name} is not installed; set the environment variable KERAS_BACKEND "
             "to one that is (jax, torch or tensorflow)"
         ) from error
+    except ValueError as error:  # of a name that it does not know
+        raise UsageError(f"Keras cannot load its backend: {printable(str(error), 100)}; see KERAS_BACKEND") from error
     if keras.config.image_data_format() != "channels_last":
         raise UsageError(
             "tinysight's Keras model is channels_last only; call keras.config.set_image_data_format('channels_last'), "

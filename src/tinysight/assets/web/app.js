@@ -10,8 +10,9 @@ const RATE_MEMORY = 0.8; // how much of the frame rate's past counts
 
 const at = (id) => document.getElementById(id);
 const camera = new Camera(at("video"));
-const list = new Names(at("names"), choose);
+const list = new Names(at("names"), (index) => choose((picked = index)));
 let about, head, address;
+let picked = null; // the name that the user pressed while the camera runs
 let asked = 0; // counts pictures, so that a late answer to an earlier one is not shown
 export const shown = {}; // the answer on the page: logits, features, names, chosen, cells
 
@@ -106,12 +107,14 @@ function show(answer, live) {
   at("times").textContent = `Picture read in ${picture.toFixed(0)} ms, network ${run.toFixed(0)} ms.`;
   list.fill(names);
   if (!live) at("spoken").textContent = names.map((one) => `${one.label}, ${percent(one.probability)}`).join("; ");
-  choose(names[0].index);
+  const kept = live && names.some((one) => one.index === picked);
+  choose(kept ? picked : names[0].index);
   document.body.dataset.answered = asked;
 }
 
 function clear() {
   for (const key of Object.keys(shown)) delete shown[key];
+  picked = null;
   showHeat();
   at("verdict").textContent = "";
   list.empty();
@@ -195,8 +198,12 @@ async function watch(number) {
 
 async function toggleCamera() {
   if (!camera.isOn) return startCamera();
-  const still = await camera.still();
-  return open(still); // stops it; its last frame stays and is explained
+  try {
+    return await open(await camera.still()); // stops it; its last frame stays and is explained
+  } catch (error) {
+    stopCamera();
+    return problem(error.message);
+  }
 }
 
 function take(files, what) {

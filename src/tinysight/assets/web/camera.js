@@ -28,7 +28,12 @@ export class Camera {
       throw new Error(REASONS[error.name] ?? `The camera does not start: ${error.message}`);
     }
     this.#video.srcObject = this.#stream;
-    await this.#video.play();
+    try {
+      await this.#video.play();
+    } catch (error) {
+      this.stop();
+      throw new Error(`The camera gives no picture: ${error.message}`);
+    }
   }
 
   frame() {
@@ -41,7 +46,9 @@ export class Camera {
     canvas.width = this.#video.videoWidth;
     canvas.height = this.#video.videoHeight;
     canvas.getContext("2d").drawImage(this.#video, 0, 0);
-    return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+    return new Promise((resolve, reject) => {
+      canvas.toBlob((file) => (file ? resolve(file) : reject(new Error("The camera gave no picture"))), "image/png");
+    });
   }
 
   stop() {

@@ -4,6 +4,7 @@ export class Network {
   #worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
   #waiting = new Map();
   #last = 0;
+  #failure = null; // why the worker does not run
 
   // `tell` gets the worker's messages about loading: about, progress, ready, and an error without id.
   constructor(tell) {
@@ -15,12 +16,16 @@ export class Network {
     };
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      tell({ kind: "error", message: "The network does not run here: this browser is too old, or a file is missing" });
+      this.#failure = new Error("The network does not run here: this browser is too old, or a file is missing");
+      for (const { reject } of this.#waiting.values()) reject(this.#failure);
+      this.#waiting.clear();
+      tell({ kind: "error", message: this.#failure.message });
     };
   }
 
   // Takes a file, or a frame of the camera, which is given away.
   ask({ file, frame }) {
+    if (this.#failure) return Promise.reject(this.#failure);
     const id = ++this.#last;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
