@@ -120,6 +120,9 @@ def test_a_hugging_face_folder_has_its_configs_padding_and_loses_the_background(
     assert import_file(tmp_path / WEIGHTS).spec.resolution == 224
     edit(tmp_path / CONFIG, id2label={str(number): f"own {number}" for number in range(1001)})
     assert import_file(tmp_path).spec.num_classes == 1001, "nobody's background is dropped but ImageNet's"
+    edit(tmp_path / CONFIG, id2label={str(number): f"LABEL_{number}" for number in range(1001)})
+    model = import_model(tmp_path, resolution=64)
+    assert (model.card.spec.num_classes, model.card.labels) == (1001, None), "without names, all may be one's own"
 
 
 def test_a_hugging_face_network_without_a_head_gives_its_features(tmp_path):

@@ -240,9 +240,9 @@ def import_file(
     """
     from tinysight.checkpoint import arrays_sha256, write_checkpoint
     from tinysight.models import import_model
+    from tinysight.models.foreign import title_of
 
-    title = Path(file).name if Path(file).is_dir() else Path(file).stem
-    target = output_path(f"{title}.safetensors" if output is None else output, ".safetensors", force)
+    target = output_path(f"{title_of(Path(file))}.safetensors" if output is None else output, ".safetensors", force)
     checkpoint = import_model(file, labels=labels, name=name, resolution=resolution, imagenet=not not_imagenet)
     write_checkpoint(target, checkpoint)
     if as_json:

@@ -18,11 +18,11 @@ from tinysight.engines.onnx import import_onnxruntime, open_session
 from tinysight.errors import EngineError, GateError, UsageError, printable
 from tinysight.export.artefact import Artefact, in_batches
 from tinysight.export.options import ExportOptions
+from tinysight.importers.exported import CARD_KEY
 from tinysight.onnx_graph import onnx_int8_model, onnx_model
 from tinysight.preprocess.scale import scale
 
 MODEL_API = "model_info"
-CARD_KEY = "tinysight.card"
 PRECISION_KEY = "tinysight.precision"
 
 

@@ -23,8 +23,9 @@ from tinysight.checkpoint import Checkpoint
 from tinysight.checkpoint.card import card_from_json
 from tinysight.errors import EngineError, MissingExtraError, printable
 from tinysight.export.artefact import Artefact, in_batches
-from tinysight.export.onnx import CARD_KEY, MODEL_API, PRECISION_KEY, check_model_api, onnx_bytes
+from tinysight.export.onnx import MODEL_API, PRECISION_KEY, check_model_api, onnx_bytes
 from tinysight.export.options import ExportOptions, Precision
+from tinysight.importers.exported import CARD_KEY
 from tinysight.preprocess.scale import scale
 
 GRAPH, NUMBERS = "model.xml", "model.bin"

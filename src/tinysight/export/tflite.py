@@ -12,6 +12,7 @@ from tinysight.checkpoint.card import Card, card_from_json
 from tinysight.errors import EngineError, MissingExtraError, UsageError, printable
 from tinysight.export.artefact import Artefact, in_batches
 from tinysight.export.options import ExportOptions
+from tinysight.importers.exported import CARD_KEY
 from tinysight.preprocess.scale import scale
 from tinysight.tflite_graph import (
     METADATA_NAME,
@@ -23,7 +24,7 @@ from tinysight.tflite_graph import (
     with_labels,
 )
 
-CARD_NAME = "tinysight.card"
+CARD_NAME = CARD_KEY
 LEAST_DB = 18.0  # depthwise kernels are rounded a second time: 26 dB at alpha 1 and 224 px, 20 at 0.25 and 128
 
 

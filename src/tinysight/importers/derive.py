@@ -121,7 +121,7 @@ def spec_from_shapes(
     try:
         spec = Spec(alpha, resolution, multiplier, padding=padding, bn_epsilon=bn_epsilon, **head)
     except UsageError as error:
-        raise CheckpointError(f"{where}: {error}") from None
+        raise CheckpointError(f"{where}: {printable(str(error), 300)}") from None
     check_names(spec, set(shapes), where)
     for name, shape in array_shapes(spec).items():
         if shapes[name] != shape:

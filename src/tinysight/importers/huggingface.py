@@ -15,6 +15,7 @@ from tinysight.spec import Padding
 CONFIG = "config.json"
 PREPROCESSOR = "preprocessor_config.json"
 WEIGHTS = "model.safetensors"
+MAX_SIZE = 1 << 20  # of a side that a file may name
 MODEL_TYPE = "mobilenet_v1"
 # Pillow's numbers of its filters, by which the files name them.
 RESAMPLES = {0: "nearest", 2: "bilinear", 3: "bicubic"}
@@ -99,7 +100,8 @@ def preprocessor_recipe(fields: Mapping[str, Any], where: str) -> Recipe:
         if fields.get("do_center_crop", True) is True:
             shortest = resized.get("shortest_edge") if isinstance(resized, dict) else resized
             side = _side(cropped)
-            if side is None or not isinstance(shortest, int) or shortest < 1:
+            # A number of 400 digits becomes no float.
+            if side is None or side > MAX_SIZE or not isinstance(shortest, int) or not 0 < shortest <= MAX_SIZE:
                 raise CheckpointError(f"{where}: {_sizes(resized, cropped)} are not a shortest edge and a square in it")
             return Recipe(side, "center", side / shortest, RESAMPLES[resample], limits)  # type: ignore[arg-type]
         side = _side(resized) if isinstance(resized, dict) else None
@@ -107,7 +109,7 @@ def preprocessor_recipe(fields: Mapping[str, Any], where: str) -> Recipe:
             raise CheckpointError(f"{where}: {_sizes(resized, cropped)} without a crop make no square")
         return Recipe(side, "squash", 1.0, RESAMPLES[resample], limits)  # type: ignore[arg-type]
     except UsageError as error:
-        raise CheckpointError(f"{where}: {error}") from None
+        raise CheckpointError(f"{where}: {printable(str(error), 300)}") from None
 
 
 def _sizes(resized: Any, cropped: Any) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from tinysight.errors import CheckpointError, printable
+
+LARGEST = 1e6  # of a mean or deviation
 
 
 def mean_and_std(limits: tuple[float, float]) -> tuple[list[float], list[float]]:
@@ -36,10 +37,14 @@ def value_range(mean: Any, std: Any, where: str) -> tuple[float, float]:
     for name, given in (("mean", mean), ("std", std)):
         numbers = given if isinstance(given, list) else [given]
         real = all(isinstance(number, int | float) and not isinstance(number, bool) for number in numbers)
-        if not real or len(numbers) not in (1, 3) or not all(map(math.isfinite, numbers)) or len(set(numbers)) != 1:
+        if not real or len(numbers) not in (1, 3) or not all(map(_is_small, numbers)) or len(set(numbers)) != 1:
             shown = printable(str(given), 80)
             raise CheckpointError(f"{where} normalises pixels with {name} {shown}; one number for all channels is read")
         values.append(numbers[0])
     if values[1] <= 0:
         raise CheckpointError(f"{where} normalises pixels with std {printable(str(values[1]), 40)}, expected above 0")
     return -values[0] / values[1] + 0.0, (1 - values[0]) / values[1]
+
+
+def _is_small(number: float) -> bool:
+    return abs(number) <= LARGEST  # not so for infinity and NaN, and a number of 400 digits becomes no float here

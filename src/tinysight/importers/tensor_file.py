@@ -23,6 +23,7 @@ STEMS = ("conv_stem.weight", "mobilenet_v1.conv_stem.convolution.weight", "conv_
 OWN_KEY = "tinysight"  # in the metadata of our model files
 MAX_FILE_BYTES = 512 << 20
 MAX_ARRAYS = 2000
+MAX_SIZE = 1 << 20  # along an axis
 BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8}
 
 
@@ -56,7 +57,10 @@ class TensorFile:
         if dtype == "BF16":  # the upper half of a float32
             values = (values.astype(np.uint32) << 16).view(np.float32)
         with np.errstate(over="ignore"):  # what becomes infinite is refused with the other values
-            return values.astype(np.float32).reshape(shape)
+            single = values.astype(np.float32)
+        if dtype == "F64" and not np.array_equal(single, values, equal_nan=True):
+            raise CheckpointError(f"{self.where}: array {printable(name, 80)} has digits that float32 cannot hold")
+        return single.reshape(shape)
 
 
 def safetensors_kind(path: str | os.PathLike[str]) -> Literal["ours", "torch", "other"]:
@@ -130,6 +134,8 @@ def _entry(entry: Any, what: str) -> tuple[str, tuple[int, ...], int]:
     for sizes in (shape, offsets):
         if not isinstance(sizes, list) or not all(type(size) is int and size >= 0 for size in sizes):
             raise CheckpointError(f"{what} has shape or offsets that are not whole numbers from 0 on")
+    if not all(0 < size <= MAX_SIZE for size in shape):
+        raise CheckpointError(f"{what} has shape {printable(str(shape), 80)}; sizes from 1 to {MAX_SIZE} are read")
     if len(shape) > 4 or len(offsets) != 2 or offsets[1] - offsets[0] != math.prod(shape) * BYTES[dtype]:
         raise CheckpointError(f"{what} of shape {printable(str(shape), 80)} does not have the bytes that it needs")
     return dtype, tuple(shape), offsets[0]

@@ -50,9 +50,9 @@ def timm_config(fields: Mapping[str, Any] | None, where: str) -> TimmConfig:
     Raises:
         CheckpointError: another architecture, or a setting that this network cannot have.
     """
-    if fields is None or "architecture" not in fields:
+    if fields is None:
         return TimmConfig()
-    architecture = fields["architecture"]
+    architecture = fields.get("architecture")
     if not isinstance(architecture, str) or not architecture.startswith(FAMILY):
         shown = printable(str(architecture), 60)
         raise CheckpointError(f"{where}: config.json says architecture {shown}, expected {FAMILY}*")
@@ -93,4 +93,4 @@ def _recipe(stated: Mapping[str, Any], where: str) -> Recipe:
     try:
         return Recipe(size[1], crop, fields["crop_pct"], resample, limits)
     except UsageError as error:
-        raise CheckpointError(f"{where}: config.json: {error}") from None
+        raise CheckpointError(f"{where}: config.json: {printable(str(error), 300)}") from None

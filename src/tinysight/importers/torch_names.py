@@ -102,7 +102,9 @@ def read_arrays(file: TensorFile, rename: Rename) -> dict[str, NDArray[np.float3
             continue
         shape = file.entries[theirs][1]
         if len(shape) != _axes(ours):
-            raise CheckpointError(f"{file.where}: array {theirs} has shape {shape}, expected {_axes(ours)} axes")
+            raise CheckpointError(
+                f"{file.where}: array {theirs} has shape {printable(str(shape), 80)}, expected {_axes(ours)} axes"
+            )
         arrays[ours] = _from_torch(file.array(theirs), ours)
     return arrays
 

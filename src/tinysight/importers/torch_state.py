@@ -50,7 +50,7 @@ def read_torch_state(path: str | os.PathLike[str], *, resolution: int | None = N
 
     Returns:
         Spec, arrays, and as far as the files hold them labels and recipe; a Hugging Face head with 1001 outputs has
-        lost its first, "background".
+        lost its first where the config calls it "background".
 
     Raises:
         CheckpointError: damaged, incomplete, another network, a config that is missing or that asks for what no
@@ -68,9 +68,9 @@ def read_torch_state(path: str | os.PathLike[str], *, resolution: int | None = N
     timm, *huggingface = STEMS
     if timm in file.entries:
         config = _json(weights.with_name(CONFIG)) if beside else None
-        return _timm(file, timm_config(config, file.where), resolution, printable(given.name))
+        return _timm(file, timm_config(config, file.where), resolution, printable(given.resolve().name))
     if any(stem in file.entries for stem in huggingface):
-        return _huggingface(file, weights, resolution, printable(given.name))
+        return _huggingface(file, weights, resolution, printable(given.resolve().name))
     names = ", ".join(printable(name, 60) for name in sorted(file.entries)[:3])
     raise CheckpointError(
         f"{file.where} is a safetensors file without the names of timm's mobilenetv1 or Hugging Face's MobileNetV1; "
@@ -120,9 +120,9 @@ def _huggingface(file: TensorFile, weights: Path, resolution: int | None, title:
     if card is not None:
         _check_agreement(card, config, display_name(where_config))
         return _ours(card, arrays, file.where)
-    background = arrays.get("conv_preds.bias", np.zeros(0)).shape == (BACKGROUND_OUTPUTS,)
-    if config.labels is not None and config.labels[0].name != BACKGROUND:
-        background = False  # 1001 classes of somebody's own
+    outputs = arrays.get("conv_preds.bias", np.zeros(0)).shape
+    # Without names, the 1001 may be somebody's own.
+    background = outputs == (BACKGROUND_OUTPUTS,) and config.labels is not None and config.labels[0].name == BACKGROUND
     if background:
         arrays |= {name: arrays[name][..., 1:] for name in ("conv_preds.kernel", "conv_preds.bias")}
     side = resolution or config.resolution or DEFAULT_RESOLUTION
@@ -135,7 +135,8 @@ def _huggingface(file: TensorFile, weights: Path, resolution: int | None, title:
         if len(labels) != spec.num_classes:
             raise CheckpointError(f"{file.where} has {spec.num_classes} outputs, {CONFIG} names {len(labels)} of them")
     found, recipe = finish(spec, arrays, file.where), _preprocessor(weights.with_name(PREPROCESSOR), side)
-    return Imported(spec, found, f"Hugging Face MobileNetV1 {title}", labels=labels, recipe=recipe)
+    source = f"Hugging Face MobileNetV1 {title}" + f", without output 0, {BACKGROUND}" * background
+    return Imported(spec, found, source, labels=labels, recipe=recipe)
 
 
 def _preprocessor(path: Path, side: int) -> Recipe | None:

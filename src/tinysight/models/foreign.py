@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tinysight.checkpoint import Card, Checkpoint, Probe, arrays_sha256, read_checkpoint
+from tinysight.costs.network import network_cost
 from tinysight.errors import CheckpointError, EngineError, UsageError, printable
 from tinysight.labels import Label, imagenet_labels, read_labels
 from tinysight.models.opening import MODEL_SUFFIX
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from tinysight.importers import Imported
 
 IMAGENET_CLASSES = 1000
+# What a file may claim without being asked for: its claim decides how long the answers of the probes take.
+LARGEST_STATED = 1024  # px
+MOST_MULT_ADDS = 15e9  # 2.5 s here; alpha 1 at 1024 px
 # Kinds that are imported, in words.
 KINDS = {
     "hdf5": "an HDF5 file",
@@ -57,7 +61,7 @@ def foreign_hint(path: Path) -> str | None:
     if kind in REFUSED:
         return f"{where} {REFUSED[kind]}; expected a tinysight model file"
     what = KINDS[kind]
-    output = printable(_title(path), 60) + ("-tinysight" if kind == "safetensors" else "") + MODEL_SUFFIX
+    output = printable(title_of(path), 60) + ("-tinysight" if kind == "safetensors" else "") + MODEL_SUFFIX
     command = f"tinysight models import {shlex.quote(where)} --output {shlex.quote(output)}"
     return f"{where} is {what}, not a tinysight model file; run: {command}"
 
@@ -98,9 +102,14 @@ def import_model(
         raise UsageError(f"{printable(os.fspath(path))} is a tinysight model file already; give it to --model as it is")
     imported = import_file(path, resolution=resolution)
     spec, own = imported.spec, imported.card
+    if resolution is None and (spec.resolution > LARGEST_STATED or network_cost(spec).mult_adds > MOST_MULT_ADDS):
+        raise CheckpointError(
+            f"{printable(os.fspath(path))} says that its pictures have {spec.resolution} px, which is much work for "
+            f"such a network; pass --resolution {spec.resolution} if that is meant"
+        )
     digest = arrays_sha256(imported.arrays)
     known = next((release for release in releases().values() if release.arrays_sha256 == digest), None)
-    title = known.name if known is not None and known.spec.resolution == spec.resolution else _title(Path(path))
+    title = known.name if known is not None and known.spec.resolution == spec.resolution else title_of(Path(path))
     card = Card(
         name=printable(name or imported.name or title),
         spec=spec,
@@ -113,8 +122,9 @@ def import_model(
     return Checkpoint(replace(card, probes=_probes(card, imported, path)), imported.arrays)
 
 
-def _title(path: Path) -> str:
-    return path.name if path.is_dir() else path.stem  # a folder's name may hold a dot
+def title_of(path: Path) -> str:
+    """Return what a model is called after its file or folder: ``.`` after the folder that it is."""
+    return path.resolve().name if path.is_dir() else path.stem  # a folder's name may hold a dot
 
 
 def _labels(
