@@ -92,13 +92,20 @@ def test_a_mirror_comes_first_be_it_a_folder_or_an_address(server, tmp_path):
     assert [seen.path for seen in server.requests] == ["/m/thing-1.2.3.tgz"]
 
 
+def test_a_folder_is_read_where_the_cache_cannot_be_written(server, tmp_path):
+    (tmp_path / "cache").write_bytes(b"no folder can be made here")
+    (tmp_path / "thing-1.2.3.tgz").write_bytes(DATA)
+    assert npm_members(PACKAGE, at(server, tmp_path, mirror=str(tmp_path)), limits=QUICK) == SHORT
+    assert server.requests == []
+
+
 def test_offline_says_in_one_line_what_is_missing(server, tmp_path):
     with pytest.raises(StoreError) as caught:
         npm_members(PACKAGE, at(server, tmp_path, offline=True, mirror=str(tmp_path)), limits=QUICK)
     message = str(caught.value)
     assert "thing-1.2.3.tgz is not in the cache and offline mode is on" in message
     assert "\n" not in message
-    assert server.requests == []
+    assert server.requests == [] and not (tmp_path / "cache").exists()
 
 
 def test_nowhere_to_be_had_names_each_place(server, tmp_path):

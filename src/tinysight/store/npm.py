@@ -105,16 +105,12 @@ def npm_members(
     Raises:
         StoreError: it cannot be had; says why for each place, and which variable to set.
     """
-    target = settings.cache_folder() / package.file
-    data = _cached(package, target)
+    folder = None if settings.mirror is None else mirror_folder(settings.mirror)
+    data = _cached(package, settings.cache_folder() / package.file)
+    if data is None and folder is not None:
+        data = _cached(package, folder / package.file)  # stays there: a cache that cannot be written does not matter
     if data is None:
-        if settings.offline and (settings.mirror is None or mirror_folder(settings.mirror) is None):
-            raise StoreError(_offline(package))
-        create(target.parent, package.file).remove()
-        with locked(target.parent, package.file):
-            data = _cached(package, target)  # another process may have been faster
-            if data is None:
-                data = _obtain(package, settings, target, progress, limits)
+        data = _obtain(package, settings, folder, progress, limits)
     return _members(package, data)
 
 
@@ -135,36 +131,45 @@ def _offline(package: NpmPackage) -> str:
     )
 
 
-def _obtain(package: NpmPackage, settings: Settings, target: Path, progress: Progress | None, limits: Limits) -> bytes:
-    """Ask the mirror and then the registry, and put the file into the cache."""
-    failures = []
-    folder = None if settings.mirror is None else mirror_folder(settings.mirror)
-    if folder is not None:
-        data = _cached(package, folder / package.file)
-        if data is not None:
-            return data
-        failures.append(f"mirror: {printable(str(folder))} holds no {package.file}, or not the right one")
-    addresses = (
-        [] if settings.mirror is None or folder is not None else [f"{settings.mirror.rstrip('/')}/{package.file}"]
+def _obtain(
+    package: NpmPackage, settings: Settings, folder: Path | None, progress: Progress | None, limits: Limits
+) -> bytes:
+    """Ask a mirror that is an address, then the registry, and put the file into the cache."""
+    target = settings.cache_folder() / package.file
+    addresses, failures = _addresses(package, settings, folder)
+    if addresses:
+        create(target.parent, package.file).remove()
+        with locked(target.parent, package.file):
+            data = _cached(package, target)  # another process may have been faster
+            if data is not None:
+                return data
+            for url in addresses:
+                try:
+                    return _fetch(package, url, settings, target, progress, limits)
+                except SourceError as error:
+                    failures.append(str(error))
+    if settings.offline:
+        raise StoreError("; ".join([*failures, _offline(package)]))
+    raise StoreError(
+        f"cannot get {package.file}: {'; '.join(failures)}; set {REGISTRY_VARIABLE} to a registry that has it, "
+        f"or {MIRROR_VARIABLE} to a folder or address that holds it"
     )
+
+
+def _addresses(package: NpmPackage, settings: Settings, folder: Path | None) -> tuple[list[str], list[str]]:
+    """Return where to ask for the file, in order, and why places are not among them; ``folder`` is the mirror's."""
+    addresses, failures = [], []
+    if folder is not None:
+        failures.append(f"mirror: {printable(str(folder))} holds no {package.file}, or not the right one")
+    elif settings.mirror is not None:
+        addresses.append(f"{settings.mirror.rstrip('/')}/{package.file}")
     if not settings.offline:
         registry = settings.npm_registry or _registry_of_npm()
         if registry is None:
             failures.append(f"npm, which knows its registry, is not installed, and {REGISTRY_VARIABLE} is not set")
         else:
             addresses.append(f"{registry.rstrip('/')}/{package.name}/-/{package.file}")
-    for url in addresses:
-        try:
-            return _fetch(package, url, settings, target, progress, limits)
-        except SourceError as error:
-            failures.append(str(error))
-    told = "; ".join(failures)
-    if settings.offline:
-        raise StoreError(f"{told}; {_offline(package)}")
-    raise StoreError(
-        f"cannot get {package.file}: {told}; set {REGISTRY_VARIABLE} to a registry that has it, "
-        f"or {MIRROR_VARIABLE} to a folder or address that holds it"
-    )
+    return addresses, failures
 
 
 def _registry_of_npm() -> str | None:

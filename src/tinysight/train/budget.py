@@ -14,6 +14,7 @@ _TIME = re.compile(r"(\d+(?:\.\d+)?) ?(s|sec|min|m|h)")
 _SECONDS = {"s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 SHARE_FOR_STEPS = 0.7  # of the time; the rest reads, judges, quantises and reports
 FIXED_SECONDS = 25.0  # of every run that trains layers: imports, embeddings for the first head, the report
+TEACHER_SECONDS = 0.008  # a picture, where a narrow network has a teacher: two views in int8 on AVX2; with AMX 0.003
 FEWEST_EPOCHS, MOST_EPOCHS = 6, 40
 FEWEST_SECONDS = 20.0  # for which a head can be promised
 
@@ -83,10 +84,11 @@ def choose(
         seconds_a_picture: measures a way; asked only until one fits.
         fallback: a head, which always fits.
     """
-    left = (seconds - FIXED_SECONDS) * SHARE_FOR_STEPS
     for way in ways:
+        taught = way.mode == "all-layers" and way.alpha <= WIDE_FROM
+        left = (seconds - FIXED_SECONDS - TEACHER_SECONDS * pictures * taught) * SHARE_FOR_STEPS
         if left <= 0:
-            break
+            continue
         epochs = int(left / max(1e-9, seconds_a_picture(way) * pictures))
         if epochs >= FEWEST_EPOCHS:
             return Choice(way, min(epochs, MOST_EPOCHS))
