@@ -14,7 +14,7 @@ _TIME = re.compile(r"(\d+(?:\.\d+)?) ?(s|sec|min|m|h)")
 _SECONDS = {"s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 SHARE_FOR_STEPS = 0.7  # of the time; the rest reads, judges, quantises and reports
 FIXED_SECONDS = 25.0  # of every run that trains layers: imports, embeddings for the first head, the report
-TEACHER_SECONDS = 0.008  # a picture, where a narrow network has a teacher: two views in int8 on AVX2; with AMX 0.003
+TEACHER_SECONDS = 0.004  # a picture, where a narrow network has a teacher; 0.0033 here, with AMX
 FEWEST_EPOCHS, MOST_EPOCHS = 6, 40
 FEWEST_SECONDS = 20.0  # for which a head can be promised
 
