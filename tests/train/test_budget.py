@@ -32,7 +32,7 @@ def test_what_is_no_time_is_refused_in_a_line(text):
     ("minutes", "expected"),
     [
         (0.5, ("wide", "head", 224)),
-        (1.5, ("narrow", "all-layers", 128)),
+        (1.7, ("narrow", "all-layers", 128)),
         (2, ("wide", "last-blocks", 224)),
         (3, ("narrow", "all-layers", 160)),
         (5, ("wide", "all-layers", 128)),
