@@ -14,11 +14,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 TIMEOUT_S = 60.0
+PROCESSORS = "Emulation.setHardwareConcurrencyOverride"
 ATTACH = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
 FLAGS = (
     "--headless=new",
@@ -71,6 +73,7 @@ class Chromium:
         self._lock = threading.Lock()
         self._last = 0
         self._session: str | None = None
+        self._processors: int | None = None
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
@@ -100,11 +103,10 @@ class Chromium:
 
     def _watch(self, session: str) -> None:
         """Have a worker's requests told as well, from its first on; it waits for that."""
-        for method, parameters in (
-            ("Network.enable", {}),
-            ("Target.setAutoAttach", ATTACH),
-            ("Runtime.runIfWaitingForDebugger", {}),
-        ):
+        steps: list[tuple[str, dict[str, Any]]] = [("Network.enable", {}), ("Target.setAutoAttach", ATTACH)]
+        if self._processors is not None:
+            steps.append((PROCESSORS, {"hardwareConcurrency": self._processors}))
+        for method, parameters in (*steps, ("Runtime.runIfWaitingForDebugger", {})):
             self._send({"id": 0, "method": method, "params": parameters, "sessionId": session})
 
     def _send(self, message: dict[str, Any]) -> None:
@@ -143,8 +145,25 @@ class Chromium:
         raise AssertionError(f"not true in {timeout_s} s: {script}")
 
     def open(self, url: str) -> None:
-        self.call("Page.navigate", url=url)
-        self.wait("document.readyState === 'complete' && location.href !== 'about:blank'")
+        self._leave("Page.navigate", url=url)
+
+    def reload(self) -> None:
+        self._leave("Page.reload")
+
+    def _leave(self, method: str, **parameters: Any) -> None:
+        """Go to another document, and be sure that it is not the old one that answers from here on."""
+        self.ask("window.old = true")
+        self.call(method, **parameters)
+        self.wait("!window.old && document.readyState === 'complete' && location.href !== 'about:blank'")
+
+    @contextlib.contextmanager
+    def processors(self, count: int) -> Iterator[None]:
+        """Have the workers of pages that are opened meanwhile see so many processors."""
+        self._processors = count
+        try:
+            yield
+        finally:
+            self._processors = None
 
     def choose_file(self, selector: str, path: Path) -> None:
         """Put a file into an input, as a user's choice does."""

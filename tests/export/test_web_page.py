@@ -1,70 +1,22 @@
-"""The page in a real Chromium: our answers, our heat map, nothing asked of anybody else."""
+"""The page in a real Chromium: our answers and our heat map, on every screen."""
 
 import base64
 import json
 
 import numpy as np
 import pytest
-from chromium import Chromium, find_chromium
 from web_helpers import HOSTILE, encoded, png, served, small_model, turned
+from web_visit import NEEDS, SHOWN, answer, opened
 
 from tinysight.checkpoint import write_checkpoint
 from tinysight.classify import Classifier
 from tinysight.cli import run
-from tinysight.engines.onnx import is_installed
-from tinysight.errors import StoreError
 from tinysight.explain import explain
 from tinysight.export import ExportOptions, export_model
 from tinysight.preprocess import Recipe, prepare
-from tinysight.store import Settings, npm_members, npm_packages
 
-pytestmark = [
-    pytest.mark.skipif(not is_installed(), reason="needs onnx and onnxruntime (extra onnx)"),
-    pytest.mark.skipif(find_chromium() is None, reason="needs Chromium (Debian: apt install chromium)"),
-]
-READY = "document.body.dataset.ready"
-SHOWN = "import('./app.js').then(({shown}) => [shown.names, Array.from(shown.logits), Array.from(shown.cells)])"
-
+pytestmark = NEEDS
 LABELS = "[...document.querySelectorAll('#names .label')].map((row) => row.textContent)"
-
-
-@pytest.fixture(scope="session")
-def settings(request):
-    """Where onnxruntime-web is: in the cache, or fetched where --network allows it."""
-    import dataclasses
-    import os
-
-    network = request.config.getoption("--network")
-    found = dataclasses.replace(Settings.from_environment(os.environ), offline=not network)
-    try:
-        npm_members(npm_packages()["onnxruntime-web"], found)
-    except StoreError as error:
-        if network:
-            raise
-        pytest.skip(f"needs onnxruntime-web; run once with --network ({error})")
-    return found
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    running = Chromium(tmp_path_factory.mktemp("profile"))
-    yield running
-    running.close()
-
-
-@pytest.fixture(scope="module")
-def model():
-    return small_model()
-
-
-@pytest.fixture(scope="module")
-def site(model, settings, tmp_path_factory):
-    """The small model's page in float32, served; its model file lies beside the folder."""
-    target = tmp_path_factory.mktemp("web") / "site"
-    export_model(model, "web", target, ExportOptions(settings=settings))
-    write_checkpoint(target.parent / "m.safetensors", model)
-    with served(target) as server:
-        yield server, target.parent / "m.safetensors"
 
 
 PICTURES = {
@@ -73,23 +25,6 @@ PICTURES = {
     "transparent.png": lambda: encoded("PNG", alpha=True),
     "a.webp": lambda: encoded("WEBP", lossless=True),
 }
-
-
-def answer(browser, path):
-    """Choose a picture as a user does and return what the page holds then."""
-    before = browser.ask("document.body.dataset.answered || 0")
-    browser.choose_file("#file", path)
-    browser.wait(f"(document.body.dataset.answered || 0) != {before} || !document.getElementById('problem').hidden")
-    assert browser.ask("document.getElementById('problem').textContent") == ""
-    names, logits, cells = browser.ask(SHOWN)
-    return names, np.array(logits), np.array(cells)
-
-
-def opened(browser, server):
-    """Open a page that is ready, unless it is what the browser shows."""
-    if browser.ask("location.href") != server.url:
-        browser.open(server.url)
-        browser.wait(READY)
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -197,32 +132,6 @@ def test_two_classes_have_two_bars_and_what_is_no_picture_says_so(browser, setti
         answer(browser, tmp_path / "a.png")  # and the message goes
 
 
-def test_a_damaged_model_is_not_used(browser, model, settings, tmp_path):
-    export_model(model, "web", tmp_path / "site", ExportOptions(settings=settings))
-    target = tmp_path / "site/model.onnx"
-    data = bytearray(target.read_bytes())
-    offset = json.loads((tmp_path / "site/model.json").read_text())["head"]["offset"]
-    data[offset : offset + 4096] = np.full(1024, 3, np.float32).tobytes()
-    target.write_bytes(data)
-    with served(tmp_path / "site") as server:
-        browser.open(server.url)
-        browser.wait("!document.getElementById('problem').hidden")
-        assert "gives other answers" in browser.ask("document.getElementById('problem').textContent")
-
-
-def test_the_camera_is_answered_live_and_its_last_picture_stays(browser, site):
-    opened(browser, site[0])
-    browser.ask("document.getElementById('camera').click()")
-    browser.wait("document.getElementById('rate').textContent.endsWith('pictures/s')")
-    assert browser.ask("!document.getElementById('video').hidden && !document.getElementById('heat').hidden")
-    assert browser.ask("document.getElementById('spoken').textContent") == "", "a reader is not told each frame"
-    before = browser.ask("document.body.dataset.answered")
-    browser.ask("document.getElementById('camera').click()")
-    browser.wait(f"document.body.dataset.answered != {before}")
-    assert browser.ask("document.getElementById('video').srcObject") is None
-    assert browser.ask("document.getElementById('picture').naturalWidth") > 0
-
-
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 900)])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_it_fits_a_phone_and_a_desk_by_day_and_by_night(browser, site, width, height, theme, tmp_path):
@@ -246,17 +155,6 @@ def test_it_fits_a_phone_and_a_desk_by_day_and_by_night(browser, site, width, he
     browser.call("Emulation.clearDeviceMetricsOverride")
 
 
-def test_once_visited_it_works_without_a_network(browser, model, settings, tmp_path):
-    export_model(model, "web", tmp_path / "site", ExportOptions(settings=settings))
-    (tmp_path / "a.png").write_bytes(encoded("PNG"))
-    with served(tmp_path / "site") as server:
-        opened(browser, server)
-        browser.wait("navigator.serviceWorker.ready.then(() => Boolean(navigator.serviceWorker.controller))")
-    browser.call("Page.reload")
-    browser.wait(f"document.readyState === 'complete' && document.body && {READY}")
-    assert answer(browser, tmp_path / "a.png")[0]
-
-
 @pytest.mark.weights
 def test_the_released_model_answers_a_photograph_as_the_command_line(
     browser, settings, real_checkpoint, tmp_path, capsys
@@ -275,13 +173,3 @@ def test_the_released_model_answers_a_photograph_as_the_command_line(
     assert [one["label"] for one in names] == [one["label"] for one in wanted]
     ours = explain(Classifier(tmp_path / "m.safetensors", precision="float32"), picture)
     np.testing.assert_allclose(cells, ours.heat.ravel(), atol=1e-4 * np.abs(ours.heat).max())
-
-
-def test_no_request_has_left_the_origin_and_nothing_was_complained_about(browser, site):
-    # The last test of this file: it looks back at all pages that were open.
-    asked = [url for url in browser.requests() if not url.startswith(("http://127.0.0.1:", "blob:http://127.0.0.1:"))]
-    assert asked == []
-    kinds = {url.rsplit("/", 1)[-1] for url in browser.requests()}
-    assert {"model.onnx", "ort-wasm-simd-threaded.wasm", "worker.js", "sw.js"} <= kinds, "workers are watched too"
-    said = [one["params"] for one in browser.events if one["method"] in ("Log.entryAdded", "Runtime.exceptionThrown")]
-    assert [one for one in said if one.get("entry", {}).get("level") != "info"] == []

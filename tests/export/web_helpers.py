@@ -7,10 +7,11 @@ import contextlib
 import functools
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from integer_models import with_probes
@@ -43,6 +44,13 @@ def stand_in() -> dict[str, bytes]:
 
 
 class _Handler(SimpleHTTPRequestHandler):
+    server: Server
+
+    def end_headers(self) -> None:
+        for name, value in self.server.headers.items():
+            self.send_header(name, value)
+        super().end_headers()
+
     def log_message(self, *_: object) -> None:
         pass
 
@@ -52,11 +60,12 @@ class _Handler(SimpleHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """Serves one folder on the loopback interface."""
+    """Serves one folder on the loopback interface, with headers of the host's own."""
 
     daemon_threads = True
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, headers: Mapping[str, str]) -> None:
+        self.headers = headers
         super().__init__(("127.0.0.1", 0), functools.partial(_Handler, directory=str(folder)))
 
     @property
@@ -65,8 +74,8 @@ class Server(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def served(folder: Path) -> Iterator[Server]:
-    server = Server(folder)
+def served(folder: Path, headers: Mapping[str, str] = MappingProxyType({})) -> Iterator[Server]:
+    server = Server(folder, headers)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
