@@ -58,7 +58,7 @@ def drawn(side):
     return synthetic_pictures(side, DRAWN)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=16)  # quantising a wide one takes ten seconds, and each is asked of every format
 def sized(alpha, side, classes, precision):
     model = lively(Spec(alpha=alpha, resolution=side, num_classes=classes))
     return quantize_model(model, drawn(side)[:8]) if precision == "int8" else model
