@@ -157,8 +157,8 @@ def test_what_keras_cannot_be_is_refused(keras, model, int8_only, make_checkpoin
     for options, message in (
         (ExportOptions("int8"), "keras holds float32, received precision int8"),
         (ExportOptions("float16"), "keras holds float32"),
-        (ExportOptions(pixels=True), "keras has no pixels to choose"),
-        (ExportOptions(batch=None), "keras has no batch to choose"),
+        (ExportOptions(pixels=True), "keras has no --input"),
+        (ExportOptions(batch=None), "keras has no --batch"),
     ):
         with pytest.raises(UsageError, match=message):
             export_model(model, "keras", target, options)

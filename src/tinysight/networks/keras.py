@@ -85,8 +85,8 @@ def MobileNet(  # noqa: N802 - the name that Keras' users know
         dropout: share of features dropped before the head in training, 0 <= dropout < 1.
         include_top: whether the network has its head.
         weights: ``imagenet`` for the released weights of this alpha and size (without the head and at a size that
-            was not released, those of 224); a file of ours (``.safetensors``) or of Keras (``.h5``, ``.weights.h5``);
-            None for random ones.
+            was not released, those of 224); a file of ours (``.safetensors``) or of Keras (``.h5``, ``.weights.h5``,
+            ``.keras``); None for random ones.
         input_tensor: a symbolic Keras tensor to build on; its shape is the input_shape.
         pooling: without the head: ``avg`` or ``max`` over the picture, or None for the feature map.
         classes: outputs of the head, >= 1.
